@@ -1,0 +1,287 @@
+"""
+From X's whole document to the cut that we use: pure functions, dict in, dict out.
+
+The cut holds facts only (no prose, no examples), just what the selected operations reach, in an order that
+depends on nothing but the facts. So two documents that mean the same to our operations give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from typing import Any, Final, cast
+
+from codegen.errors import DocumentError
+from codegen.grammar import METHODS, Kind, ListOf, MapOf, child_kind, children
+
+__all__ = ["cut", "operations", "prune", "relax_answers", "resolve"]
+
+Document = dict[str, Any]
+
+#: prose and examples: fields that say nothing to a machine, by the kind of object that carries them
+_PROSE: Final = frozenset({"description", "summary", "example", "examples", "externalDocs", "title"})
+_KINDS_WITHOUT_PROSE: Final = frozenset({"discriminator", "components", "document"})
+
+#: objects in which OpenAPI demands a text; the cut keeps it empty and the overlay may fill it
+_TEXT_DEMANDED: Final = {"response": "description"}
+
+#: lists that are sets: (kind of object, field)
+_SETS: Final = frozenset(
+    {("schema", "required"), ("schema", "enum"), ("schema", "type"), ("operation", "tags")}
+    | {("operation", "security"), ("document", "security"), ("server variable", "enum")}
+)
+
+_TOP_LEVEL_ORDER: Final = ("openapi", "info", "servers", "security", "paths", "components")
+
+
+def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
+    """
+    Yield every operation of a document.
+
+    :param document: an OpenAPI document
+    :return: tuples of path, method in lower case, and the Operation Object
+    """
+    for path, item in document.get("paths", {}).items():
+        for method in METHODS:
+            if isinstance(item, dict) and isinstance(item.get(method), dict):
+                yield path, method, item[method]
+
+
+def resolve(document: Document, reference: str) -> Any:
+    """
+    Follow a local reference (a JSON pointer, RFC 6901, behind ``#``).
+
+    :param document: the OpenAPI document that the reference stands in
+    :param reference: for example ``#/components/schemas/User``
+    :return: what it points to
+    :raises DocumentError: when it points outside the document or to nothing
+    """
+    if not reference.startswith("#/"):
+        raise DocumentError(f"reference {reference!r} leaves the document; only local references can be followed")
+    node: Any = document
+    for part in reference[2:].split("/"):
+        key = part.replace("~1", "/").replace("~0", "~")
+        if not isinstance(node, dict) or key not in node:
+            raise DocumentError(f"reference {reference!r} points to nothing")
+        node = node[key]
+    return node
+
+
+def cut(document: Document, operation_ids: Collection[str]) -> Document:
+    """
+    Select operations with all that they reach, drop prose and examples, and order what has no order.
+
+    :param document: an OpenAPI 3 document; it is not changed
+    :param operation_ids: the ``operationId`` of each operation to keep
+    :return: a new document
+    :raises DocumentError: when an operation is missing or named twice, or a reference points to nothing
+    """
+    selected = _select(document, operation_ids)
+    return cast("Document", _canonical(prune(selected, document), "document"))
+
+
+def _select(document: Document, operation_ids: Collection[str]) -> Document:
+    paths: Document = {}
+    found: dict[str, str] = {}
+    for path, method, operation in operations(document):
+        operation_id = operation.get("operationId", "")
+        if operation_id not in operation_ids:
+            continue
+        place = f"{method.upper()} {path}"
+        if operation_id in found:
+            raise DocumentError(f"operationId {operation_id!r} stands twice: {found[operation_id]} and {place}")
+        found[operation_id] = place
+        item = document["paths"][path]
+        kept = {key: value for key, value in item.items() if key not in METHODS}
+        paths.setdefault(path, kept)[method] = operation
+    missing = sorted(set(operation_ids) - set(found))
+    if missing:
+        raise DocumentError(f"operation {', '.join(missing)} is not in the document")
+    kept_fields = ("openapi", "servers", "security")
+    info = document.get("info", {})
+    return {
+        **{key: document[key] for key in kept_fields if key in document},
+        "info": {"title": info.get("title", ""), "version": info.get("version", "")},
+        "paths": paths,
+    }
+
+
+def prune(document: Document, source: Document | None = None) -> Document:
+    """
+    Keep only those components that the paths of a document reach.
+
+    :param document: an OpenAPI document; it is not changed
+    :param source: where components are looked up, when they do not stand in the document itself
+    :return: the document with the reached components and no others
+    :raises DocumentError: when a reference points to nothing
+    """
+    source = document if source is None else source
+    reached: dict[str, dict[str, Any]] = {}
+    pending: list[tuple[Any, Kind, str]] = [(document.get("paths", {}), MapOf("path item"), "paths")]
+    while pending:
+        node, kind, place = pending.pop()
+        for reference in _references(node, kind, place, source):
+            section, name = _component(reference, place)
+            if name not in reached.setdefault(section, {}):
+                target = _resolve_at(source, reference, place)
+                reached[section][name] = target
+                pending.append((target, _component_kind(section), f"components.{section}.{name}"))
+        pending += [(value, below, f"{place}.{key}") for key, value, below in children(node, kind)]
+    schemes = _used_security_schemes(document, source)
+    if schemes:
+        reached["securitySchemes"] = schemes
+    return {**document, "components": reached}
+
+
+def _references(node: Any, kind: Kind, place: str, source: Document) -> Iterator[str]:
+    """Yield what an object refers to: by ``$ref``, or by the mapping of a discriminator (names are allowed there)."""
+    if not isinstance(node, dict) or isinstance(kind, (MapOf, ListOf)):
+        return
+    reference = node.get("$ref")
+    if reference is not None:
+        if not isinstance(reference, str):
+            raise DocumentError(f"$ref at {place} is not a text")
+        yield reference
+    if kind == "discriminator":
+        for target in node.get("mapping", {}).values():
+            is_name = target in source.get("components", {}).get("schemas", {})
+            yield f"#/components/schemas/{target}" if is_name else target
+
+
+def _component(reference: str, place: str) -> tuple[str, str]:
+    parts = reference.split("/")
+    if len(parts) != 4 or parts[:2] != ["#", "components"]:
+        raise DocumentError(f"reference {reference!r} at {place} is not of the form #/components/<section>/<name>")
+    return parts[2], parts[3].replace("~1", "/").replace("~0", "~")
+
+
+def _component_kind(section: str) -> Kind:
+    sections = child_kind("document", "components")
+    kind = child_kind(cast("str", sections), section)
+    if not isinstance(kind, MapOf):
+        raise DocumentError(f"components have no section {section!r}")
+    return kind.kind
+
+
+def _resolve_at(source: Document, reference: str, place: str) -> Any:
+    try:
+        return resolve(source, reference)
+    except DocumentError as error:
+        raise DocumentError(f"{error} (at {place})") from None
+
+
+def _used_security_schemes(document: Document, source: Document) -> dict[str, Any]:
+    """Take the schemes that operations name, OAuth flows with just the scopes that they ask for."""
+    scopes: dict[str, set[str]] = {}
+    requirements = list(document.get("security", []))
+    for _, _, operation in operations(document):
+        requirements += operation.get("security", [])
+    for requirement in requirements:
+        for name, wanted in requirement.items():
+            scopes.setdefault(name, set()).update(wanted)
+    used: dict[str, Any] = {}
+    for name, wanted in scopes.items():
+        scheme = _resolve_at(source, f"#/components/securitySchemes/{name}", "security")
+        used[name] = _with_scopes(scheme, wanted)
+    return used
+
+
+def _with_scopes(scheme: Document, wanted: Collection[str]) -> Document:
+    if "flows" not in scheme:
+        return scheme
+    flows = {
+        name: {**flow, "scopes": {scope: "" for scope in flow.get("scopes", {}) if scope in wanted}}
+        for name, flow in scheme["flows"].items()
+    }
+    return {**scheme, "flows": flows}
+
+
+def _canonical(node: Any, kind: Kind | None) -> Any:
+    """Drop prose, order keys, and order those lists that are sets; everything else stays as it came."""
+    if isinstance(node, list):
+        below = kind.kind if isinstance(kind, ListOf) else None
+        items = [_canonical(item, below) for item in node]
+        return _as_set(items) if below == "parameter" else items
+    if not isinstance(node, dict):
+        return node
+    if kind is None:
+        return {key: _canonical(node[key], None) for key in sorted(node)}
+    kept: Document = {}
+    for key in sorted(node, key=_key_order(kind)):
+        if not _is_prose(kind, key):
+            value = _canonical(node[key], child_kind(kind, key))
+            kept[key] = _ordered_set(value, kind, key)
+    demanded = _TEXT_DEMANDED.get(kind) if isinstance(kind, str) else None
+    if demanded and "$ref" not in kept:
+        kept[demanded] = ""
+    return kept
+
+
+def _key_order(kind: Kind) -> Any:
+    if kind != "document":
+        return str
+    return lambda key: (_TOP_LEVEL_ORDER.index(key) if key in _TOP_LEVEL_ORDER else len(_TOP_LEVEL_ORDER), key)
+
+
+def _is_prose(kind: Kind, key: str) -> bool:
+    if not isinstance(kind, str) or kind in _KINDS_WITHOUT_PROSE:
+        return False
+    return key in _PROSE and not (kind == "info" and key == "title")
+
+
+def _ordered_set(value: Any, kind: Kind, key: str) -> Any:
+    if not isinstance(value, list) or (kind, key) not in _SETS:
+        return value
+    if key == "security":
+        value = [{name: sorted(scopes) for name, scopes in requirement.items()} for requirement in value]
+    return _as_set(value)
+
+
+def _as_set(items: list[Any]) -> list[Any]:
+    """Sort and take doubles out; X has published enums with a value twice, which breaks generators."""
+    unique = {json.dumps(item, sort_keys=True, ensure_ascii=False): item for item in items}
+    return [unique[key] for key in sorted(unique)]
+
+
+def relax_answers(document: Document) -> Document:
+    """
+    Make every property of schemas that only answers use optional.
+
+    X has stopped sending members that its document called required (``id`` of a conversation among them), so
+    a reader that insists loses answers. What we send ourselves stays as strict as the document says.
+
+    :param document: an OpenAPI document; it is not changed
+    :return: a copy without ``required`` in the schemas that only answers reach
+    """
+    sent = _schemas_reached(document, (("parameters", ListOf("parameter")), ("requestBody", "request body")))
+    return cast("Document", _without_required(document, "document", sent))
+
+
+def _schemas_reached(document: Document, fields: tuple[tuple[str, Kind], ...]) -> set[str]:
+    names: set[str] = set()
+    pending: list[tuple[Any, Kind]] = []
+    for path, _, operation in operations(document):
+        for owner in (operation, document["paths"][path]):
+            pending += [(owner[field], kind) for field, kind in fields if field in owner]
+    while pending:
+        node, kind = pending.pop()
+        for reference in _references(node, kind, "request", document):
+            if reference not in names:
+                names.add(reference)
+                section, _ = _component(reference, "request")
+                pending.append((resolve(document, reference), _component_kind(section)))
+        pending += [(value, below) for _, value, below in children(node, kind)]
+    return names
+
+
+def _without_required(node: Any, kind: Kind | None, sent: set[str], place: str = "#") -> Any:
+    if isinstance(node, list):
+        below = kind.kind if isinstance(kind, ListOf) else None
+        return [_without_required(item, below, sent, place) for item in node]
+    if not isinstance(node, dict) or kind is None or place in sent or kind in ("parameter", "request body"):
+        return node
+    return {
+        key: _without_required(value, child_kind(kind, key), sent, f"{place}/{key}")
+        for key, value in node.items()
+        if not (kind == "schema" and key == "required")
+    }
