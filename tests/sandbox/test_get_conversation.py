@@ -1,0 +1,145 @@
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from xchat_sandbox import Sandbox, running_sandbox
+
+MAIN, BEA, CARL, DORA, EMIL = (
+    "9000000000000000101",
+    "900000001",
+    "9000000000000000103",
+    "9000000000000000104",
+    "9000000000000000105",
+)
+GROUP = "g9000000000000000202"
+MINE = [f"{BEA}-{MAIN}", f"{MAIN}-{CARL}", "g9000000000000000201", GROUP]
+
+
+def parameter_values(document: dict[str, Any], name: str) -> list[str]:
+    parameters = document["components"]["parameters"].values()
+    return next(each["schema"]["items"]["enum"] for each in parameters if each["name"] == name)
+
+
+def test_without_parameters_only_required_members_are_shown(client: httpx.Client) -> None:
+    assert client.get(GROUP).json() == {"data": [{"id": GROUP}], "meta": {"result_count": 1}}
+
+
+def test_chosen_fields_are_shown_beside_the_required_ones(client: httpx.Client) -> None:
+    answer = client.get(GROUP, params={"chat_conversation.fields": "type,is_muted,message_ttl_msec"}).json()
+    assert answer["data"] == [{"id": GROUP, "type": "group", "is_muted": True, "message_ttl_msec": "86400000"}]
+
+
+def test_fields_the_conversation_does_not_have_are_left_out(client: httpx.Client) -> None:
+    answer = client.get(BEA, params={"chat_conversation.fields": "group_name,admin_ids,type"}).json()
+    assert answer["data"] == [{"id": f"{BEA}-{MAIN}", "type": "direct"}]
+
+
+@pytest.mark.parametrize("address", [BEA, f"{BEA}-{MAIN}", f"{MAIN}-{BEA}"])
+def test_a_direct_conversation_has_three_addresses_and_one_id(client: httpx.Client, address: str) -> None:
+    # The smaller number comes first, which is the greater string.
+    assert client.get(address).json()["data"] == [{"id": f"{BEA}-{MAIN}"}]
+
+
+def test_an_expansion_shows_the_ids_and_the_users(client: httpx.Client) -> None:
+    answer = client.get(GROUP, params={"expansions": "admin_ids"}).json()
+    assert answer["data"] == [{"id": GROUP, "admin_ids": [DORA, EMIL]}]
+    assert answer["includes"] == {
+        "users": [
+            {"id": DORA, "name": "Dora Dashboard ☎", "username": "dora_dash"},
+            {"id": EMIL, "name": "Emil Edge", "username": "emil_edge"},
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    ("expansions", "order"),
+    [
+        ("admin_ids,member_ids", [DORA, EMIL, MAIN, BEA]),
+        ("member_ids,admin_ids", [EMIL, DORA, MAIN, BEA]),
+        ("participant_ids,admin_ids,member_ids", [EMIL, DORA, MAIN, BEA]),
+    ],
+)
+def test_expanded_users_come_once_in_the_order_of_appearance(
+    client: httpx.Client, expansions: str, order: list[str]
+) -> None:
+    users = client.get(GROUP, params={"expansions": expansions}).json()["includes"]["users"]
+    assert [user["id"] for user in users] == order
+
+
+def test_user_fields_are_shown_beside_the_required_ones(client: httpx.Client) -> None:
+    params = {"expansions": "participant_ids", "user.fields": "created_at,verified,withheld"}
+    users = client.get(BEA, params=params).json()["includes"]["users"]
+    assert users[0] == {
+        "id": BEA,
+        "name": "Bea Burst",
+        "username": "bea_burst",
+        "created_at": "2011-07-19T17:05:00.000Z",
+        "verified": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("address", "params"),
+    [(GROUP, {"user.fields": "created_at"}), (BEA, {"expansions": "admin_ids,member_ids"})],
+    ids=["no expansion", "nothing to expand"],
+)
+def test_nothing_expanded_means_no_includes(client: httpx.Client, address: str, params: dict[str, str]) -> None:
+    answer = client.get(address, params=params).json()
+    assert "includes" not in answer
+    assert set(answer["data"][0]) == {"id"}
+
+
+def test_the_object_form_is_a_single_conversation_without_meta(connect: Callable[..., httpx.Client]) -> None:
+    with running_sandbox(answer_form="object") as sandbox:
+        client = connect(sandbox)
+        assert client.get(GROUP).json() == {"data": {"id": GROUP}}
+        answer = client.get(GROUP, params={"expansions": "admin_ids"}).json()
+        assert set(answer) == {"data", "includes"}
+
+
+@pytest.mark.parametrize("address", MINE)
+def test_everything_that_can_be_shown_is_valid(
+    client: httpx.Client,
+    document: dict[str, Any],
+    schema_errors: Callable[[str, Any], list[str]],
+    address: str,
+) -> None:
+    names = ("chat_conversation.fields", "expansions", "user.fields")
+    params = {name: ",".join(parameter_values(document, name)) for name in names}
+    answer = client.get(address, params=params)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert schema_errors("ChatGetConversationsResponse", answer.json()) == []
+    assert len(answer.json()["includes"]["users"]) >= 2
+
+
+def test_some_conversation_has_each_field(client: httpx.Client, document: dict[str, Any]) -> None:
+    fields = parameter_values(document, "chat_conversation.fields")
+    shown: set[str] = set()
+    for address in MINE:
+        shown |= client.get(address, params={"chat_conversation.fields": ",".join(fields)}).json()["data"][0].keys()
+    assert shown == set(fields)
+
+
+def test_an_encoded_comma_separates_too(sandbox: Sandbox, client: httpx.Client) -> None:
+    for query in ("chat_conversation.fields=type,is_muted", "chat_conversation.fields=type%2Cis_muted"):
+        assert set(client.get(f"{GROUP}?{query}").json()["data"][0]) == {"id", "type", "is_muted"}
+        assert sandbox.requests()[-1]["query"] == query
+
+
+@pytest.mark.parametrize("address", ["g9000000000000000203", f"{CARL}-{DORA}", f"{DORA}-{CARL}"])
+def test_a_conversation_of_others_is_forbidden(client: httpx.Client, address: str) -> None:
+    answer = client.get(address)
+    assert answer.status_code == 403
+    assert answer.json()["type"].endswith("/not-authorized-for-resource")
+    assert answer.json()["resource_id"] == address
+
+
+@pytest.mark.parametrize("address", ["77", "g77", "1-2", MAIN, f"{MAIN}-{MAIN}", f"0{BEA}", "0000000000000000000"])
+def test_an_unknown_conversation_is_not_found(client: httpx.Client, address: str) -> None:
+    answer = client.get(address)
+    assert answer.status_code == 404
+    assert answer.json()["type"].endswith("/resource-not-found")
+    assert answer.json()["value"] == address

@@ -1,0 +1,44 @@
+"""X Chat on loopback: a stand-in for the two X Chat operations, for demos, tests and continuous integration.
+
+The package knows nothing of the client it is used to test. What it accepts and answers is decided by
+``openapi.yaml`` next to this file, so it can disagree with a client, and be right.
+
+From Python::
+
+    from xchat_sandbox import running_sandbox
+
+    with running_sandbox() as sandbox:
+        ...  # talk to sandbox.url with the bearer token "sandbox-token"
+        sandbox.requests()
+
+From a shell: ``python -m xchat_sandbox`` or ``xchat-sandbox``.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xchat_sandbox.app import create_app
+    from xchat_sandbox.server import Sandbox, running_sandbox
+    from xchat_sandbox.tokens import Token
+
+__all__ = ["Sandbox", "Token", "create_app", "running_sandbox"]
+
+_HOMES = {
+    "Sandbox": "xchat_sandbox.server",
+    "Token": "xchat_sandbox.tokens",
+    "create_app": "xchat_sandbox.app",
+    "running_sandbox": "xchat_sandbox.server",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # openapi-core alone takes about a second to import; nobody pays for it before a sandbox is started.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,108 @@
+"""The command ``xchat-sandbox``, also ``python -m xchat_sandbox``."""
+
+import signal
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+from xchat_sandbox.limits import RATE_LIMIT, RATE_WINDOW_SECONDS
+
+_LAST_PORT = 65535
+
+
+class _Parser(ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        # One line, without the usage: what is wrong must not be lost in it.
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a sandbox until SIGINT or SIGTERM.
+
+    The first line on standard output, ``X Chat sandbox on URL``, is written when requests are answered, for
+    a parent process to read; it is the only one. A hint for humans goes to standard error.
+
+    :param arguments: the command line; None for the process's own.
+    :returns: the exit status: 0 after a signal. Bad arguments and a port in use end the process with 2.
+    """
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, _exit_quietly)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+
+    # Not before the arguments are known to be good: openapi-core takes a second to import.
+    from xchat_sandbox.app import create_app
+    from xchat_sandbox.server import bind, serve, url_of
+    from xchat_sandbox.tokens import DEFAULT_TOKEN
+
+    try:
+        app = create_app(
+            answer_form=options.answer_form,
+            tokens=options.token,
+            rate_limit=options.rate_limit,
+            rate_window=options.rate_window,
+        )
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        listener = bind(options.host, options.port)
+    except OSError as error:
+        parser.error(f"cannot listen on {options.host} port {options.port}: {error.strerror or error}")
+    url = url_of(listener)
+
+    def announce() -> None:
+        print(f"X Chat sandbox on {url}", flush=True)
+        print(
+            f"Point the host of an Airflow connection at {url}, with the password {DEFAULT_TOKEN}.\n"
+            f"What can be asked for: {url}/_sandbox/conversations. Stop with Ctrl-C.",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    serve(app, listener, announce)
+    return 0
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="xchat-sandbox", description="A stand-in for the X Chat API on this machine.")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
+    parser.add_argument("--port", type=_port, default=0, help="the port to listen on; 0, the default: a free one")
+    parser.add_argument(
+        "--answer-form",
+        choices=["array", "object"],
+        default="array",
+        help="answer a conversation in a list of one, or by itself (%(default)s)",
+    )
+    parser.add_argument("--token", action="append", default=[], help="accept this access token too; may be repeated")
+    parser.add_argument(
+        "--rate-limit",
+        type=int,
+        default=RATE_LIMIT,
+        metavar="N",
+        help="requests for each token and operation in a window (%(default)s)",
+    )
+    parser.add_argument(
+        "--rate-window",
+        type=float,
+        default=RATE_WINDOW_SECONDS,
+        metavar="SECONDS",
+        help="the length of a window (%(default)s)",
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise ArgumentTypeError(f"not a port number: {text}")
+    return int(text)
+
+
+def _exit_quietly(_signal: int, _frame: FrameType | None) -> NoReturn:
+    # uvicorn stops in its own handler first and raises the signal again when it is done.
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""The two operations: what each does once a request has been let in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from xchat_sandbox.contract import GET_CONVERSATION, MARK_READ, Contract, RequestValues
+from xchat_sandbox.conversations import Conversations, ReadMarks
+from xchat_sandbox.selection import AnswerForm, conversation_answer, expanded_ids, select
+from xchat_sandbox.tokens import Token
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the operations work on.
+
+    :param contract: the contract.
+    :param conversations: the seeded conversations and users.
+    :param read_marks: how far each user has read.
+    :param answer_form: whether a conversation is answered in a list or alone.
+    """
+
+    contract: Contract
+    conversations: Conversations
+    read_marks: ReadMarks
+    answer_form: AnswerForm
+
+
+Handler = Callable[[Service, Token, RequestValues], dict[str, Any]]
+
+
+def get_conversation(service: Service, token: Token, request: RequestValues) -> dict[str, Any]:
+    """Show a conversation.
+
+    :param service: what to work on.
+    :param token: the caller's token.
+    :param request: the request's values.
+    :returns: the answer's document.
+    :raises ProblemError: 403 or 404, if the caller cannot see the conversation.
+    """
+    conversation = service.conversations.find(request.path["id"], token.user_id).members
+    expansions = request.query.get("expansions", [])
+    fields = [*request.query.get("chat_conversation.fields", []), *expansions]
+    user_fields = request.query.get("user.fields", [])
+    users = [
+        select(service.conversations.users[user_id], service.contract.user_members.union(user_fields))
+        for user_id in expanded_ids(conversation, expansions)
+    ]
+    data = select(conversation, service.contract.conversation_members.union(fields))
+    return conversation_answer(data, users, service.answer_form)
+
+
+def mark_conversation_read(service: Service, token: Token, request: RequestValues) -> dict[str, Any]:
+    """Move the caller's read mark.
+
+    :param service: what to work on.
+    :param token: the caller's token.
+    :param request: the request's values.
+    :returns: the answer's document, the same whether or not the mark has moved.
+    :raises ProblemError: 403 or 404, if the caller cannot see the conversation.
+    """
+    conversation = service.conversations.find(request.path["id"], token.user_id)
+    service.read_marks.mark(token.user_id, conversation.id, request.body["seen_until_sequence_id"])
+    return {"data": {"success": True}}
+
+
+HANDLERS: dict[str, Handler] = {GET_CONVERSATION: get_conversation, MARK_READ: mark_conversation_read}

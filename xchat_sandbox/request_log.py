@@ -1,0 +1,118 @@
+"""The request log: what was asked of the sandbox, byte for byte where it matters, and without credentials."""
+
+from collections import deque
+from typing import Any
+from urllib.parse import unquote, unquote_plus
+
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from xchat_sandbox.json_wire import strict_loads
+
+CONTROL_PATH = "/_sandbox"
+REDACTED = "REDACTED"
+
+# Enough for any test; a bound, so that a sandbox left running does not grow for ever.
+_MAX_ENTRIES = 10_000
+
+
+class RequestLog:
+    """The latest 10,000 requests, in the order in which they arrived."""
+
+    def __init__(self) -> None:
+        self._entries: deque[dict[str, Any]] = deque(maxlen=_MAX_ENTRIES)
+
+    def open_entry(self, method: str, raw_path: str, query: str) -> dict[str, Any]:
+        """Log a request that has arrived.
+
+        :param method: the HTTP method.
+        :param raw_path: the path as received, percent-escapes kept.
+        :param query: the query string as received, without the question mark.
+        :returns: the entry; ``status`` and ``body`` are to be filled in.
+        """
+        path = unquote(raw_path)
+        entry: dict[str, Any] = {"method": method, "path": path, "query": redacted_query(query)}
+        if raw_path != path:
+            entry["path_raw"] = raw_path
+        entry.update(status=None, body=None)
+        self._entries.append(entry)
+        return entry
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Copy the log.
+
+        :returns: one dict for each request: method, path, path_raw if it differs, query, status, body.
+        """
+        return [dict(entry) for entry in list(self._entries)]
+
+    def clear(self) -> None:
+        """Empty the log."""
+        self._entries.clear()
+
+
+class RequestLogMiddleware(BaseHTTPMiddleware):
+    """Logs every request except those to the control endpoints. Headers are never looked at.
+
+    :param app: the application behind.
+    :param log: where to write.
+    """
+
+    def __init__(self, app: ASGIApp, log: RequestLog) -> None:
+        super().__init__(app)
+        self._log = log
+
+    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+        """Log a request and its status.
+
+        :param request: the request.
+        :param call_next: the application behind.
+        :returns: the application's answer.
+        """
+        path: str = request.scope["path"]
+        if path == CONTROL_PATH or path.startswith(f"{CONTROL_PATH}/"):
+            return await call_next(request)
+        query = request.scope["query_string"].decode("latin-1")
+        entry = self._log.open_entry(request.method, path, query)
+        try:
+            entry["body"] = _json_or_none(await request.body())
+            response = await call_next(request)
+        except ClientDisconnect:
+            # Nobody is left to read an answer; the entry stays without a status.
+            return Response()
+        except Exception:
+            entry["status"] = 500
+            raise
+        entry["status"] = response.status_code
+        return response
+
+
+def redacted_query(query: str) -> str:
+    """Hide access tokens, which RFC 6750 lets a client put into the query.
+
+    :param query: a raw query string.
+    :returns: the same string, except that the value of every ``access_token`` is replaced.
+    """
+    return "&".join(_redacted_pair(pair) for pair in query.split("&"))
+
+
+def _redacted_pair(pair: str) -> str:
+    name, equals, _ = pair.partition("=")
+    return f"{name}={REDACTED}" if equals and is_secret(unquote_plus(name)) else pair
+
+
+def is_secret(parameter: str) -> bool:
+    """Tell whether the values of a query parameter must not be shown.
+
+    :param parameter: its name, decoded.
+    :returns: whether it carries an access token.
+    """
+    return parameter.strip().lower() == "access_token"
+
+
+def _json_or_none(body: bytes) -> Any:
+    try:
+        return strict_loads(body)
+    except ValueError:
+        return None

@@ -1,0 +1,46 @@
+"""Field selection and expansions: which members of a conversation and its users an answer shows."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+AnswerForm = Literal["array", "object"]
+
+# Not every version of the contract calls the id required, but no object is ever shown without it.
+_IDENTITY = frozenset({"id"})
+
+
+def select(resource: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Keep the chosen members of a resource, and its id.
+
+    :param resource: all that is known of it.
+    :param names: the members to show; those it does not have are left out.
+    :returns: the chosen members, in the resource's own order.
+    """
+    wanted = _IDENTITY.union(names)
+    return {name: value for name, value in resource.items() if name in wanted}
+
+
+def expanded_ids(conversation: Mapping[str, Any], expansions: Iterable[str]) -> list[str]:
+    """Collect the users that expansions name.
+
+    :param conversation: the conversation's members.
+    :param expansions: the members that hold user ids.
+    :returns: each user id once, in the order of first appearance.
+    """
+    return list(dict.fromkeys(user_id for name in expansions for user_id in conversation.get(name, ())))
+
+
+def conversation_answer(
+    data: Mapping[str, Any], users: list[dict[str, Any]], answer_form: AnswerForm
+) -> dict[str, Any]:
+    """Put an answer together.
+
+    :param data: the conversation's selected members.
+    :param users: the expanded users.
+    :param answer_form: ``array`` for a list of one with ``meta``, ``object`` for the object alone.
+    :returns: the answer's document; without ``includes`` if nothing was expanded.
+    """
+    includes = {"includes": {"users": users}} if users else {}
+    if answer_form == "object":
+        return {"data": data, **includes}
+    return {"data": [data], **includes, "meta": {"result_count": 1}}

@@ -1,0 +1,174 @@
+"""Serving: uvicorn on a socket that is bound before anything starts, in the foreground or in a thread."""
+
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from threading import Event, Thread
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+
+from xchat_sandbox.app import create_app
+from xchat_sandbox.control import Control
+from xchat_sandbox.limits import RATE_LIMIT, RATE_WINDOW_SECONDS
+from xchat_sandbox.selection import AnswerForm
+from xchat_sandbox.tokens import Token
+
+LOOPBACK = "127.0.0.1"
+
+_START_SECONDS = 10
+# A connection that is idle is closed at once; this is for one in the middle of a request.
+_DRAIN_SECONDS = 1
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox.
+
+    :param url: where it listens, without a trailing slash.
+    """
+
+    url: str
+    _control: Control
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Tell what was asked so far.
+
+        :returns: a dict for each request, oldest first: ``method``, ``path``, ``path_raw`` if it differs,
+            ``query`` as received, ``status``, and ``body`` if it was JSON.
+        """
+        return self._control.requests()
+
+    def read_marks(self) -> dict[str, str]:
+        """Tell what was marked as read.
+
+        :returns: the furthest sequence id for each conversation id, whoever marked it.
+        """
+        return self._control.read_marks()
+
+    def conversations(self) -> list[dict[str, Any]]:
+        """Tell what can be asked for.
+
+        :returns: a dict for each conversation.
+        """
+        return self._control.conversations()
+
+    def reset(self) -> None:
+        """Put everything back to the seed: read marks, rate limits and the log."""
+        self._control.reset()
+
+
+@contextmanager
+def running_sandbox(
+    *,
+    answer_form: AnswerForm = "array",
+    tokens: Iterable[Token | str] = (),
+    rate_limit: int = RATE_LIMIT,
+    rate_window: float = RATE_WINDOW_SECONDS,
+    document: str | PathLike[str] | None = None,
+) -> Iterator[Sandbox]:
+    """Run a sandbox in a thread on a free loopback port, for as long as the block lasts.
+
+    :param answer_form: ``array`` answers a conversation in a list of one, ``object`` by itself.
+    :param tokens: access tokens beside the two default ones; a string is a token of the main user with
+        every scope.
+    :param rate_limit: requests that each token may send to each operation in a window.
+    :param rate_window: the length of that window, in seconds.
+    :param document: an OpenAPI document to use as the contract instead of the packaged one.
+    :returns: a context manager that gives the running sandbox.
+    :raises ValueError: for an argument out of range.
+    :raises OSError: if the document cannot be read.
+    """
+    app = create_app(
+        answer_form=answer_form,
+        tokens=tokens,
+        rate_limit=rate_limit,
+        rate_window=rate_window,
+        document=document,
+    )
+    with serving(app) as url:
+        yield Sandbox(url, app.state.control)
+
+
+@contextmanager
+def serving(app: Starlette) -> Iterator[str]:
+    """Serve an application in a thread on a free loopback port, for as long as the block lasts.
+
+    :param app: the application.
+    :returns: a context manager that gives the URL.
+    :raises RuntimeError: if it does not start.
+    """
+    listener = bind(LOOPBACK, 0)
+    url = url_of(listener)
+    ready = Event()
+    server = _Server(app, ready.set)
+    thread = Thread(target=server.run, args=([listener],), name="xchat-sandbox", daemon=True)
+    thread.start()
+    try:
+        if not ready.wait(_START_SECONDS):
+            raise RuntimeError("the sandbox did not start")
+        yield url
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def serve(app: Starlette, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    """Serve an application in the foreground, until SIGINT or SIGTERM.
+
+    :param app: the application.
+    :param listener: a bound socket, which is closed in the end.
+    :param on_ready: called once requests are answered.
+    """
+    _Server(app, on_ready).run([listener])
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take a port.
+
+    :param host: an address or name of this machine.
+    :param port: the port; 0 for a free one.
+    :returns: a listening socket.
+    :raises OSError: if the port is in use, or the host is not this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family)
+    # Without it an answer on a kept connection waits 40 ms for an acknowledgement: asyncio sees to that
+    # for the sockets it makes itself, but not for one that is handed to it.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Tell the URL of a listening socket.
+
+    :param listener: the socket.
+    :returns: the URL, without a trailing slash.
+    """
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, app: Starlette, on_ready: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            # The one parser that is always there; the path it hands over is the one that was sent.
+            http="h11",
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=_DRAIN_SECONDS,
+        )
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
