@@ -1,0 +1,116 @@
+"""
+The API's calls, prepared but not sent: what goes into the generated function, and how its answer is read.
+
+A :class:`Call` knows no connection and no thread or event loop, so the hook sends the same one either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from xchat_client.api.chat import get_chat_conversation, mark_chat_conversation_read
+from xchat_client.models.chat_mark_conversation_read_request import ChatMarkConversationReadRequest
+from xchat_client.models.get_chat_conversation_chat_conversation_fields_item import (
+    GET_CHAT_CONVERSATION_CHAT_CONVERSATION_FIELDS_ITEM_VALUES as KNOWN_FIELDS,
+)
+from xchat_client.models.get_chat_conversation_expansions_item import (
+    GET_CHAT_CONVERSATION_EXPANSIONS_ITEM_VALUES as KNOWN_EXPANSIONS,
+)
+from xchat_client.models.get_chat_conversation_user_fields_item import (
+    GET_CHAT_CONVERSATION_USER_FIELDS_ITEM_VALUES as KNOWN_USER_FIELDS,
+)
+
+from airflow_provider_xchat.answers import conversation_answer, mark_answer
+from airflow_provider_xchat.exceptions import XChatConnectionError
+from airflow_provider_xchat.inputs import checked_conversation_id, checked_names, checked_sequence_id
+
+if TYPE_CHECKING:
+    from xchat_client import Client
+    from xchat_client.types import Response
+
+__all__ = ["Call", "get_conversation", "mark_conversation_read"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """
+    One request that can be sent.
+
+    :param request: method and path, for messages
+    :param operation: the generated module of the operation
+    :param arguments: the arguments of its functions, without the client
+    :param read: makes the answer's dict of an answer, or raises
+    """
+
+    request: str
+    operation: Any
+    arguments: Mapping[str, Any]
+    read: Callable[[Response[Any], str], dict[str, Any]]
+
+    def send(self, client: Client) -> dict[str, Any]:
+        """
+        Send it and wait.
+
+        :param client: where to
+        :return: the answer's JSON
+        :raises XChatError: as the hook's methods say
+        """
+        with _transport_errors(self.request):
+            answer = self.operation.sync_detailed(client=client, **self.arguments)
+        return self.read(answer, self.request)
+
+    async def asend(self, client: Client) -> dict[str, Any]:
+        """Do what :meth:`send` does, as a coroutine."""
+        with _transport_errors(self.request):
+            answer = await self.operation.asyncio_detailed(client=client, **self.arguments)
+        return self.read(answer, self.request)
+
+
+def get_conversation(
+    conversation_id: Any, chat_conversation_fields: Any, expansions: Any, user_fields: Any, extra: Any
+) -> Call:
+    """
+    Prepare getChatConversation.
+
+    :return: the call
+    :raises XChatInputError: when an argument cannot be used
+    """
+    identifier = checked_conversation_id(conversation_id)
+    arguments = {
+        "id": identifier,
+        "chat_conversation_fields": checked_names(
+            "chat_conversation_fields", chat_conversation_fields, KNOWN_FIELDS, extra
+        ),
+        "expansions": checked_names("expansions", expansions, KNOWN_EXPANSIONS, extra),
+        "user_fields": checked_names("user_fields", user_fields, KNOWN_USER_FIELDS, extra),
+    }
+    return Call(f"GET /2/chat/conversations/{identifier}", get_chat_conversation, arguments, conversation_answer)
+
+
+def mark_conversation_read(conversation_id: Any, seen_until_sequence_id: Any) -> Call:
+    """
+    Prepare markChatConversationRead.
+
+    :return: the call
+    :raises XChatInputError: when an argument cannot be used
+    """
+    identifier = checked_conversation_id(conversation_id)
+    body = ChatMarkConversationReadRequest(seen_until_sequence_id=checked_sequence_id(seen_until_sequence_id))
+    request = f"POST /2/chat/conversations/{identifier}/read"
+    return Call(request, mark_chat_conversation_read, {"id": identifier, "body": body}, mark_answer)
+
+
+@contextmanager
+def _transport_errors(request: str) -> Iterator[None]:
+    """Turn what httpx raises into an error of ours; its texts hold no header and no body."""
+    try:
+        yield
+    except httpx.TimeoutException as error:
+        kind = type(error).__name__
+        raise XChatConnectionError(f"no answer to {request} in time ({kind}); see timeout in the connection") from error
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        raise XChatConnectionError(f"no whole answer to {request}: {type(error).__name__}: {error}") from error

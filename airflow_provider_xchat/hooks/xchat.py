@@ -1,0 +1,204 @@
+"""The hook: an Airflow connection becomes a client, and answers become dicts or errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_provider_xchat.connection import ConnectionSettings
+from airflow_provider_xchat.exceptions import (
+    XChatAPIError,
+    XChatAuthError,
+    XChatCreditsError,
+    XChatError,
+    XChatForbiddenError,
+    XChatInputError,
+    XChatRateLimitError,
+    XChatServerError,
+)
+
+# Airflow imports this module to list hooks, and DAG files import it for @task functions, so the client (and with it
+# httpx) is imported when the first call is made.
+if TYPE_CHECKING:
+    from xchat_client import Client
+
+__all__ = ["XChatHook"]
+
+#: A user id that nobody has: asking for it shows whether the token is good, and gets nothing that would be billed.
+_NOBODY = "0"
+
+
+class XChatHook(BaseHook):
+    """
+    Talk to X Chat with the token of an Airflow connection.
+
+    Both calls come as a method and as a coroutine (``a…``), for ``@task`` functions of either kind. What they return
+    is the answer's JSON, lossless.
+
+    :param xchat_conn_id: id of a connection of type ``xchat``; its password is the access token
+    """
+
+    conn_name_attr = "xchat_conn_id"
+    default_conn_name = "xchat_default"
+    conn_type = "xchat"
+    hook_name = "X Chat"
+
+    def __init__(self, xchat_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.xchat_conn_id = xchat_conn_id
+        self._client: Client | None = None
+        self._async_client: tuple[asyncio.AbstractEventLoop, Client] | None = None
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Give the form's own fields to Airflow before 3.2; later versions read provider_info."""
+        from airflow_provider_xchat.hooks.connection_form import widgets
+
+        return widgets()
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Give the form's labels and placeholders to Airflow before 3.2; later versions read provider_info."""
+        from airflow_provider_xchat.hooks.connection_form import field_behaviour
+
+        return field_behaviour()
+
+    @property
+    def client(self) -> Client:
+        """
+        The generated client, with the connection's URL, token and timeout; made at the first use.
+
+        :raises XChatInputError: when the connection cannot be used
+        """
+        if self._client is None:
+            self._client = _client(ConnectionSettings.of(self.get_connection(self.xchat_conn_id)))
+        return self._client
+
+    def get_conn(self) -> Client:
+        """Return :attr:`client`, under the name that every hook has for it."""
+        return self.client
+
+    async def _client_of_loop(self) -> Client:
+        """Give the client of the running event loop: connections of one loop are of no use in another."""
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        loop = asyncio.get_running_loop()
+        if self._async_client is None or self._async_client[0] is not loop:
+            connection = await get_async_connection(self.xchat_conn_id, hook=self)
+            self._async_client = loop, _client(ConnectionSettings.of(connection))
+        return self._async_client[1]
+
+    def close(self) -> None:
+        """Close the connections that :meth:`get_conversation` and :meth:`mark_conversation_read` have opened."""
+        if self._client is not None:
+            self._client.get_httpx_client().close()
+            self._client = None
+
+    async def aclose(self) -> None:
+        """Close the connections that the coroutines have opened in this event loop."""
+        if self._async_client is not None and self._async_client[0] is asyncio.get_running_loop():
+            await self._async_client[1].get_async_httpx_client().aclose()
+        self._async_client = None
+
+    def get_conversation(
+        self,
+        conversation_id: str | int,
+        *,
+        chat_conversation_fields: Collection[str] | str | None = None,
+        expansions: Collection[str] | str | None = None,
+        user_fields: Collection[str] | str | None = None,
+        extra: Collection[str] | str | None = None,
+    ) -> dict[str, Any]:
+        """
+        Fetch a conversation's metadata (``GET /2/chat/conversations/{id}``).
+
+        :param conversation_id: the other participant's user id, two user ids joined by a dash or a colon, or a group id
+        :param chat_conversation_fields: members that the conversation should have
+        :param expansions: lists of user ids whose users ``includes.users`` should have
+        :param user_fields: members that those users should have
+        :param extra: names in the three lists that are let through although X's document does not list them
+        :return: the answer's JSON; ``data`` is always a list
+        :raises XChatInputError: when an argument or the connection cannot be used; nothing was sent
+        :raises XChatAPIError: when X refused or failed
+        :raises XChatAnswerError: when a success is not a JSON object
+        :raises XChatConnectionError: when no whole answer came
+        """
+        from airflow_provider_xchat import calls
+
+        call = calls.get_conversation(conversation_id, chat_conversation_fields, expansions, user_fields, extra)
+        return call.send(self.client)
+
+    async def aget_conversation(
+        self,
+        conversation_id: str | int,
+        *,
+        chat_conversation_fields: Collection[str] | str | None = None,
+        expansions: Collection[str] | str | None = None,
+        user_fields: Collection[str] | str | None = None,
+        extra: Collection[str] | str | None = None,
+    ) -> dict[str, Any]:
+        """Do what :meth:`get_conversation` does, as a coroutine."""
+        from airflow_provider_xchat import calls
+
+        call = calls.get_conversation(conversation_id, chat_conversation_fields, expansions, user_fields, extra)
+        return await call.asend(await self._client_of_loop())
+
+    def mark_conversation_read(self, conversation_id: str | int, seen_until_sequence_id: str | int) -> dict[str, Any]:
+        """
+        Mark a conversation as read (``POST /2/chat/conversations/{id}/read``).
+
+        The other participants can see it as a read receipt, and it cannot be undone. Repeating it with the same
+        sequence id changes nothing.
+
+        :param conversation_id: as in :meth:`get_conversation`
+        :param seen_until_sequence_id: id of the last message event that counts as read: digits
+        :return: the answer's JSON
+        :raises XChatInputError: when an argument or the connection cannot be used; nothing was sent
+        :raises XChatAPIError: when X refused or failed, or did not confirm the mark
+        :raises XChatAnswerError: when a success is not a JSON object
+        :raises XChatConnectionError: when no whole answer came; the mark may have been set
+        """
+        from airflow_provider_xchat import calls
+
+        return calls.mark_conversation_read(conversation_id, seen_until_sequence_id).send(self.client)
+
+    async def amark_conversation_read(
+        self, conversation_id: str | int, seen_until_sequence_id: str | int
+    ) -> dict[str, Any]:
+        """Do what :meth:`mark_conversation_read` does, as a coroutine."""
+        from airflow_provider_xchat import calls
+
+        call = calls.mark_conversation_read(conversation_id, seen_until_sequence_id)
+        return await call.asend(await self._client_of_loop())
+
+    def test_connection(self) -> tuple[bool, str]:
+        """
+        Say whether the connection works, by asking for a conversation that cannot exist.
+
+        :return: whether X knows the token, and a sentence for the person who pressed the button
+        """
+        try:
+            self.get_conversation(_NOBODY)
+        except (XChatAuthError, XChatCreditsError, XChatForbiddenError, XChatServerError) as error:
+            return False, str(error)
+        except XChatRateLimitError as error:
+            return True, f"X knows the token, but has had enough requests for now. {error}"
+        except XChatAPIError:
+            return True, "X knows the token."  # 400 or 404, the expected answer
+        except XChatError as error:
+            return False, str(error)
+        finally:
+            self.close()
+        return True, "X knows the token."
+
+
+def _client(settings: ConnectionSettings) -> Client:
+    from xchat_client import Client
+
+    try:
+        return Client(settings.base_url, token=settings.access_token, timeout=settings.timeout)
+    except ValueError as error:
+        raise XChatInputError(f"the connection's password cannot be used: {error}") from None

@@ -1,0 +1,126 @@
+"""
+What is checked before anything is sent: a wrong request costs money and says little.
+
+Pure functions; each takes what a user gave, whether from Python, a template or an XCom, and returns what goes
+into the request, or raises :class:`XChatInputError` with what was given and what is expected.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import re
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from airflow_provider_xchat.exceptions import XChatInputError
+
+__all__ = ["checked_conversation_id", "checked_names", "checked_sequence_id"]
+
+# The pattern that X publishes for the path parameter of markChatConversationRead; [0-9] as \d takes any script's
+# digits. Elsewhere X joins the two ids by a colon.
+_CONVERSATION_ID = re.compile(r"[0-9]{1,19}|[0-9]{1,19}[-:][0-9]{1,19}|g[0-9]{1,19}")
+_SEQUENCE_ID = re.compile(r"[0-9]{1,19}")
+
+
+def checked_conversation_id(value: Any) -> str:
+    """
+    Check the id of a conversation.
+
+    :param value: a user id, two user ids joined by a dash (or by a colon, as X writes them elsewhere), or a group
+        id; a user id may be an int
+    :return: the id as it goes into the path, a colon made a dash
+    :raises XChatInputError: when it is none of these
+    """
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not _CONVERSATION_ID.fullmatch(text):
+        raise XChatInputError(
+            f"conversation_id is {_shown(value)}; expected the other participant's user id ('123'), two user ids joined"
+            " by a dash ('123-456'), or a group id ('g789'), with ids of 1 to 19 digits"
+        )
+    return text.replace(":", "-")
+
+
+def checked_sequence_id(value: Any) -> str:
+    """
+    Check the id of the message event up to which a conversation was read.
+
+    :param value: digits, as a str or an int
+    :return: the digits
+    :raises XChatInputError: when it is anything else
+    """
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not _SEQUENCE_ID.fullmatch(text):
+        raise XChatInputError(
+            f"seen_until_sequence_id is {_shown(value)}; expected the id of a message event: 1 to 19 digits, as a str"
+            " or an int"
+        )
+    return text
+
+
+def checked_names(argument: str, value: Any, known: Collection[str], extra: Any = None) -> list[str]:
+    """
+    Check a list of field or expansion names.
+
+    :param argument: the name of the argument, for messages
+    :param value: a list (or tuple or set) of names, a text that holds a list (JSON, or what a Jinja template makes
+        of a list), or None
+    :param known: the names that X's document lists
+    :param extra: names that are let through although the document does not list them, given like ``value``
+    :return: the names in their order, each once; empty for None
+    :raises XChatInputError: when it is no list of names, or a name is unknown
+    """
+    names = _names(argument, value)
+    allowed = {*known, *_names("extra", extra)}
+    unknown = [name for name in names if name not in allowed]
+    if unknown:
+        raise XChatInputError(
+            f"{argument} has {_listed(unknown)}, which X's document does not list{_suggestion(unknown, known)}; valid"
+            f" are {', '.join(sorted(known))}. To send a name that is newer than this provider,"
+            " name it in extra=[…] too."
+        )
+    return names
+
+
+def _names(argument: str, value: Any) -> list[str]:
+    items = _parsed_list(value) if isinstance(value, str) else value
+    if items is None:
+        return []
+    if not isinstance(items, (list, tuple, set, frozenset)):
+        hint = f"; did you mean {[part.strip() for part in value.split(',')]}?" if isinstance(value, str) else ""
+        raise XChatInputError(f"{argument} is {_shown(value)}; expected a list of names{hint}")
+    wrong = [item for item in items if not isinstance(item, str) or not item]
+    if wrong:
+        raise XChatInputError(f"{argument} has {_listed(wrong)} in it; expected a list of names, each a str")
+    ordered: Iterable[str] = sorted(items) if isinstance(items, (set, frozenset)) else items
+    return list(dict.fromkeys(ordered))
+
+
+def _parsed_list(text: str) -> Any:
+    """Read a list out of a text, as JSON or as the repr that a template renders a list to; else give it back."""
+    if not text.strip():
+        return text
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            parsed = parse(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if parsed is None or isinstance(parsed, (list, tuple, set)):
+            return parsed
+    return text
+
+
+def _suggestion(unknown: list[str], known: Collection[str]) -> str:
+    close = {name: difflib.get_close_matches(name, known, n=1) for name in unknown}
+    pairs = [f"{matches[0]!r}" for matches in close.values() if matches]
+    return f" (did you mean {', '.join(pairs)}?)" if pairs else ""
+
+
+def _listed(values: list[Any]) -> str:
+    return ", ".join(_shown(value) for value in values)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return f"{text if len(text) <= 100 else text[:97] + '…'} ({type(value).__name__})"

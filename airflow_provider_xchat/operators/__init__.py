@@ -1,0 +1,1 @@
+"""Operators: one X Chat call each."""

@@ -1,0 +1,79 @@
+"""What Airflow asks a provider about itself. Read at every start of Airflow: this module imports nothing."""
+
+from __future__ import annotations
+
+__all__ = ["CONNECTION_FIELDS", "FIELD_BEHAVIOUR", "get_provider_info"]
+
+_INTEGRATION = "X Chat"
+
+#: Fields of the connection form that are kept in the connection's extra. Airflow 3.2 and later read this;
+#: for earlier versions the hook makes its form from it.
+CONNECTION_FIELDS: dict[str, dict[str, object]] = {
+    "refresh_token": {
+        "label": "Refresh Token",
+        "schema": {"type": ["string", "null"], "format": "password"},
+        "description": "Of OAuth 2.0, issued where the scope offline.access was granted.",
+    },
+    "client_secret": {
+        "label": "Client Secret",
+        "schema": {"type": ["string", "null"], "format": "password"},
+        "description": "For confidential clients only; leave it empty for a public client.",
+    },
+    "expires_at": {
+        "label": "Expires At",
+        "schema": {"type": ["integer", "null"]},
+        "description": "When the access token expires, in seconds since 1970-01-01 UTC.",
+    },
+    "timeout": {
+        "label": "Timeout",
+        "schema": {"type": ["number", "null"]},
+        "description": "Seconds that connecting, or a pause in an answer, may take. Default 30.",
+    },
+}
+
+FIELD_BEHAVIOUR: dict[str, object] = {
+    "hidden-fields": ["schema", "port", "extra"],
+    "relabeling": {"host": "API URL", "login": "Client ID", "password": "Access Token"},
+    "placeholders": {
+        "host": "https://api.x.com",
+        "login": "client id of your app in X's developer portal",
+        "password": "OAuth 2.0 user access token",
+        "expires_at": "1780000000",
+        "timeout": "30",
+    },
+}
+
+
+def get_provider_info() -> dict[str, object]:
+    """
+    Describe the provider, in the form that Airflow's ``provider_info.schema.json`` sets.
+
+    :return: the description
+    """
+    return {
+        "package-name": "airflow-provider-xchat",
+        "name": _INTEGRATION,
+        "description": "Read X Chat conversations and mark them as read.",
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://docs.x.com/x-api/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [
+            {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_xchat.hooks.xchat"]},
+        ],
+        "operators": [
+            {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_xchat.operators.xchat"]},
+        ],
+        "connection-types": [
+            {
+                "connection-type": "xchat",
+                "hook-class-name": "airflow_provider_xchat.hooks.xchat.XChatHook",
+                "hook-name": _INTEGRATION,
+                "conn-fields": CONNECTION_FIELDS,
+                "ui-field-behaviour": FIELD_BEHAVIOUR,
+            }
+        ],
+    }

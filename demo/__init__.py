@@ -1,0 +1,1 @@
+"""``make demo``: Airflow runs the example DAG against the X Chat sandbox."""

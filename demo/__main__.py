@@ -1,0 +1,150 @@
+"""
+The demonstration, for a person who has just cloned the project.
+
+It starts the sandbox on a free loopback port, gives Airflow a temporary home with an SQLite database and a connection
+in an environment variable, has Airflow run the example DAG, and shows what happened. Nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE = ROOT / "airflow_provider_xchat" / "example_dags" / "example_xchat_conversation.py"
+RUN_DAG = Path(__file__).with_name("run_dag.py")
+
+
+class DemoError(Exception):
+    """A step failed; the message says which and why."""
+
+
+def main() -> int:
+    """
+    Run the demonstration.
+
+    :return: 0 when everything worked, 1 otherwise
+    """
+    begun = time.monotonic()
+    token = secrets.token_urlsafe(24)
+    try:
+        with tempfile.TemporaryDirectory(prefix="xchat-demo-") as home, _sandbox(token) as url:
+            conversation = _group(f"{url}/_sandbox/conversations")
+            environment = _environment(Path(home), url, token)
+            _step(f"Airflow {version('apache-airflow')} migrates an SQLite database in a temporary AIRFLOW_HOME")
+            _run("airflow db migrate", [sys.executable, "-m", "airflow", "db", "migrate"], environment, token)
+            _step(f"Airflow runs {EXAMPLE.name}: get_conversation, summarize, mark_as_read")
+            result = _run_dag(Path(home), environment, token, conversation)
+            requests = _request(f"{url}/_sandbox/requests")["requests"]
+            marks = _request(f"{url}/_sandbox/read-marks")
+    except DemoError as error:
+        print(f"\nThe demo failed: {error}", file=sys.stderr)
+        return 1
+    _report(result, requests, marks)
+    print(f"\nDone in {time.monotonic() - begun:.0f} s. The sandbox has stopped and the temporary folder is gone.")
+    return 0
+
+
+def _step(text: str) -> None:
+    print(f"==> {text}", flush=True)
+
+
+@contextmanager
+def _sandbox(token: str) -> Iterator[str]:
+    _step("starting the X Chat sandbox on a free loopback port")
+    command = [sys.executable, "-m", "xchat_sandbox", "--port", "0", "--token", token]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if " on http" not in line:
+            raise DemoError(f"the sandbox did not start: {line.strip() or 'it says nothing'}")
+        url = line.split()[-1]
+        print(f"    {url}", flush=True)
+        yield url
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _environment(home: Path, url: str, token: str) -> dict[str, str]:
+    # Only this connection and this configuration: what the caller has set for an Airflow of his own stays outside.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    (home / "dags").mkdir()
+    shutil.copy(EXAMPLE, home / "dags")
+    return {
+        **inherited,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW_CONN_XCHAT_DEFAULT": json.dumps({"conn_type": "xchat", "host": url, "password": token}),
+    }
+
+
+def _run(name: str, command: list[str], environment: dict[str, str], token: str) -> None:
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode:
+        log = "\n".join(done.stdout.replace(token, "***").splitlines()[-40:])
+        raise DemoError(f"{name} ended with status {done.returncode}; its last lines:\n{log}")
+
+
+def _run_dag(home: Path, environment: dict[str, str], token: str, conversation: dict[str, Any]) -> dict[str, Any]:
+    result_file = home / "result.json"
+    conf = {"conversation_id": conversation["id"], "seen_until_sequence_id": conversation["latest_sequence_id"]}
+    command = [sys.executable, str(RUN_DAG), str(result_file), json.dumps(conf)]
+    _run("the DAG run", command, environment, token)
+    result: dict[str, Any] = json.loads(result_file.read_text())
+    return result
+
+
+def _group(url: str) -> dict[str, Any]:
+    """Choose a group conversation that the demo's token may read."""
+    conversations = _request(url)["conversations"]
+    group: dict[str, Any] = next(c for c in conversations if c["type"] == "group" and c["open_to_default_token"])
+    return group
+
+
+def _request(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return json.load(answer)
+
+
+def _report(result: dict[str, Any], requests: list[dict[str, Any]], marks: dict[str, str]) -> None:
+    tasks = result["tasks"]
+    summary = tasks["summarize"]["returned"]
+    print(f"\nThe DAG run ended with state {result['state']}:")
+    for task_id, task in tasks.items():
+        print(f"    {task_id}: {task['state']}")
+    print("\nWhat was fetched:")
+    print(f"    name         {summary['name']}")
+    print(f"    members      {', '.join(summary['members'])}")
+    print(f"    last update  {summary['last_update']}")
+    print("\nWhat was marked as read:")
+    for conversation_id, sequence_id in marks.items():
+        print(f"    {conversation_id} up to message {sequence_id}")
+    print(f"    X Chat's answer: {json.dumps(tasks['mark_as_read']['returned'])}")
+    print("\nWhat the sandbox saw:")
+    for request in requests:
+        query = f"?{request['query']}" if request["query"] else ""
+        print(f"    {request['method']} {request['path']}{query} -> {request['status']}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
