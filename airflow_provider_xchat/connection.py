@@ -63,7 +63,7 @@ class ConnectionSettings:
 
 
 def _base_url(connection: AirflowConnection, name: str) -> str:
-    host = str(connection.host or DEFAULT_HOST).strip().rstrip("/")
+    host = str(connection.host or DEFAULT_HOST).strip()
     if "://" not in host:  # a connection given as a URI has its parts in fields of their own
         port = f":{connection.port}" if connection.port else ""
         host = f"{connection.schema or 'https'}://{host}{port}"
@@ -76,7 +76,7 @@ def _base_url(connection: AirflowConnection, name: str) -> str:
     if not usable or parts.username or parts.password:
         # The host may hold credentials, so it is not shown.
         raise XChatInputError(f"{name} has a host that is no plain http(s) URL; expected one like {DEFAULT_HOST}")
-    return host
+    return host.rstrip("/")
 
 
 def _timeout(value: Any, name: str) -> float:

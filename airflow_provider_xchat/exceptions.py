@@ -97,7 +97,7 @@ class XChatAPIError(XChatError):
         self.reset_at = reset_at
 
     def __str__(self) -> str:
-        said = "; ".join(problem_text(problem).rstrip(".") for problem in self.problems) or "no details"
+        said = "; ".join(problem_text(problem) for problem in self.problems) or "no details"
         to = f" to {self.request}" if self.request else ""
         return f"X answered {self.status}{to}: {said}. {self._advice()}".rstrip()
 
@@ -148,10 +148,10 @@ def problem_text(problem: Problem) -> str:
     Put a problem into words, whichever of X's forms it has.
 
     :param problem: an RFC 7807 object, or an object with ``code`` and ``message``
-    :return: one line
+    :return: a phrase, without a full stop at its end
     """
     if "message" in problem:
         code = f" (code {problem['code']})" if "code" in problem else ""
-        return f"{problem['message']}{code}"
-    texts = [str(problem[member]) for member in ("title", "detail") if problem.get(member)]
+        return f"{str(problem['message']).rstrip('.')}{code}"
+    texts = [str(problem[member]).rstrip(".") for member in ("title", "detail") if problem.get(member)]
     return ": ".join(dict.fromkeys(texts)) or str(problem.get("type") or dict(problem))

@@ -88,7 +88,8 @@ def _names(argument: str, value: Any) -> list[str]:
     if items is None:
         return []
     if not isinstance(items, (list, tuple, set, frozenset)):
-        hint = f"; did you mean {[part.strip() for part in value.split(',')]}?" if isinstance(value, str) else ""
+        parts = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else []
+        hint = f"; did you mean {parts}?" if parts else ""
         raise XChatInputError(f"{argument} is {_shown(value)}; expected a list of names{hint}")
     wrong = [item for item in items if not isinstance(item, str) or not item]
     if wrong:
@@ -99,8 +100,6 @@ def _names(argument: str, value: Any) -> list[str]:
 
 def _parsed_list(text: str) -> Any:
     """Read a list out of a text, as JSON or as the repr that a template renders a list to; else give it back."""
-    if not text.strip():
-        return text
     for parse in (json.loads, ast.literal_eval):
         try:
             parsed = parse(text)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import os
+import shutil
 import socketserver
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+
+
+# Airflow reads its settings when it is first imported: none of the person's who runs the tests, and a home to leave.
+for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
+    del os.environ[name]
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="xchat-tests-")
+atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow.providers.common.compat.sdk import BaseHook
 
@@ -36,7 +36,8 @@ class XChatHook(BaseHook):
     Talk to X Chat with the token of an Airflow connection.
 
     Both calls come as a method and as a coroutine (``a…``), for ``@task`` functions of either kind. What they return
-    is the answer's JSON, lossless.
+    is the answer's JSON, lossless. Used with ``with`` (or ``async with``), the hook closes the connections that it
+    has opened; without it, they stay open for the next call until the process ends.
 
     :param xchat_conn_id: id of a connection of type ``xchat``; its password is the access token
     """
@@ -87,8 +88,10 @@ class XChatHook(BaseHook):
 
         loop = asyncio.get_running_loop()
         if self._async_client is None or self._async_client[0] is not loop:
-            connection = await get_async_connection(self.xchat_conn_id, hook=self)
-            self._async_client = loop, _client(ConnectionSettings.of(connection))
+            settings = ConnectionSettings.of(await get_async_connection(self.xchat_conn_id, hook=self))
+            # Meanwhile another coroutine may have made the client that all are to share.
+            if self._async_client is None or self._async_client[0] is not loop:
+                self._async_client = loop, _client(settings)
         return self._async_client[1]
 
     def close(self) -> None:
@@ -102,6 +105,18 @@ class XChatHook(BaseHook):
         if self._async_client is not None and self._async_client[0] is asyncio.get_running_loop():
             await self._async_client[1].get_async_httpx_client().aclose()
         self._async_client = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()
 
     def get_conversation(
         self,

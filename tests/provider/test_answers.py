@@ -1,0 +1,196 @@
+"""From an HTTP answer to a dict or an error."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_xchat.answers import conversation_answer, mark_answer
+from airflow_provider_xchat.exceptions import (
+    XChatAnswerError,
+    XChatAPIError,
+    XChatAuthError,
+    XChatCreditsError,
+    XChatError,
+    XChatForbiddenError,
+    XChatNotFoundError,
+    XChatRateLimitError,
+    XChatServerError,
+)
+
+REQUEST = "GET /2/chat/conversations/1"
+CONVERSATION = {"id": "1", "brand_new": {"a": [1, None, 1.5, 12345678901234567890]}, "group_name": "Ünï"}
+PROBLEM_TYPES = "https://api.twitter.com/2/problems/"
+
+
+@dataclass
+class Said:
+    """An HTTP answer."""
+
+    status_code: int
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def content(self) -> bytes:
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+def test_an_answer_comes_out_as_it_came_in():
+    body = {"data": [CONVERSATION], "includes": {"users": []}, "meta": {"x": 0}, "brand_new": [None]}
+    assert conversation_answer(Said(200, copy.deepcopy(body)), REQUEST) == body
+
+
+def test_data_is_always_a_list():
+    assert conversation_answer(Said(200, {"data": CONVERSATION}), REQUEST) == {"data": [CONVERSATION]}
+    assert conversation_answer(Said(200, {"data": []}), REQUEST) == {"data": []}
+    assert conversation_answer(Said(200, {"data": None}), REQUEST) == {"data": []}
+    assert conversation_answer(Said(200, {"meta": {"result_count": 0}}), REQUEST)["data"] == []
+
+
+@pytest.mark.parametrize("data", [CONVERSATION, [CONVERSATION]])
+def test_problems_beside_data_are_kept(data):
+    errors = [{"type": "about:blank", "title": "Partial", "brand_new": 1}]
+    answer = conversation_answer(Said(200, {"data": data, "errors": errors}), REQUEST)
+    assert answer == {"data": [CONVERSATION], "errors": errors}
+
+
+@pytest.mark.parametrize("data", [{}, {"data": None}, {"data": []}, {"data": {}}])
+@pytest.mark.parametrize(
+    ("problem", "error", "status"),
+    [
+        ({"type": PROBLEM_TYPES + "resource-not-found", "title": "Not Found"}, XChatNotFoundError, 404),
+        ({"type": PROBLEM_TYPES + "not-authorized-for-resource", "title": "No"}, XChatForbiddenError, 403),
+        ({"type": "about:blank", "title": "Gone", "status": 410}, XChatAPIError, 410),
+        ({"type": "about:blank", "title": "Busy", "status": 503}, XChatServerError, 503),
+        ({"title": "brand new"}, XChatAPIError, 200),
+        ({"code": 88, "message": "Rate limit exceeded"}, XChatAPIError, 200),
+    ],
+)
+def test_problems_in_place_of_data_are_an_error(data, problem, error, status):
+    with pytest.raises(error) as caught:
+        conversation_answer(Said(200, {**data, "errors": [problem]}), REQUEST)
+    assert type(caught.value) is error
+    assert (caught.value.status, caught.value.problems) == (status, [problem])
+
+
+def test_an_empty_list_of_problems_is_none():
+    assert conversation_answer(Said(200, {"errors": []}), REQUEST) == {"errors": [], "data": []}
+
+
+def test_problems_that_are_no_list_count_all_the_same():
+    with pytest.raises(XChatAPIError, match="odd"):
+        conversation_answer(Said(200, {"errors": {"title": "odd"}}), REQUEST)
+    with pytest.raises(XChatAPIError, match="odder"):
+        conversation_answer(Said(200, {"errors": ["odder"]}), REQUEST)
+
+
+@pytest.mark.parametrize("status", [200, 201, 204])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{", b"null", b"[]", b'"x"', b"[" * 100_000])
+def test_a_success_that_is_no_json_object(status, body):
+    for read in (conversation_answer, mark_answer):
+        with pytest.raises(XChatAnswerError, match=f"X answered {status} to {REQUEST}") as caught:
+            read(Said(status, body, {"content-type": "text/html"}), REQUEST)
+        assert caught.value.status == status
+        assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("status", [200, 201])
+def test_a_mark_that_x_confirms(status):
+    body = {"data": {"success": True}, "errors": [{"title": "beside"}]}
+    assert mark_answer(Said(status, copy.deepcopy(body)), REQUEST) == body
+
+
+@pytest.mark.parametrize(
+    "data", [{"success": False}, {"success": None}, {"success": "true"}, {}, None, [], [{"success": True}]]
+)
+def test_a_mark_that_x_does_not_confirm(data):
+    with pytest.raises(XChatAPIError, match="not marked as read") as caught:
+        mark_answer(Said(200, {"data": data}), REQUEST)
+    assert caught.value.status == 200
+
+
+def test_why_a_mark_was_not_set_is_said():
+    with pytest.raises(XChatForbiddenError, match="Nope"):
+        mark_answer(Said(200, {"data": {"success": False}, "errors": [{"title": "Nope", "status": 403}]}), REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "at_once"),
+    [
+        (400, XChatAPIError, False),
+        (401, XChatAuthError, True),
+        (402, XChatCreditsError, True),
+        (403, XChatForbiddenError, True),
+        (404, XChatNotFoundError, True),
+        (418, XChatAPIError, False),
+        (429, XChatRateLimitError, False),
+        (500, XChatServerError, False),
+        (503, XChatServerError, False),
+        (520, XChatServerError, False),
+        (302, XChatAPIError, False),
+    ],
+)
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"type": "about:blank", "title": "A title", "detail": "A detail", "status": 1}, "A title: A detail"),
+        ({"title": "Same", "detail": "Same"}, "Same"),
+        ({"type": "urn:x"}, "urn:x"),
+        ({"errors": [{"code": 89, "message": "Invalid or expired token."}]}, "Invalid or expired token (code 89)."),
+        ({"errors": [{"message": "a"}, {"message": "b"}]}, "a; b"),
+        ({"code": 7, "message": "flat"}, "flat (code 7)"),
+        (b"<html>Bad gateway</html>", "an answer that is not JSON: <html>Bad gateway</html>"),
+        (b"", "no details"),
+        ({}, "no details"),
+        ([], "an answer that is not JSON: []"),
+        (b"\xff", "an answer that is not JSON"),
+    ],
+)
+def test_error_answers(status, error, at_once, body, said):
+    for read in (conversation_answer, mark_answer):
+        with pytest.raises(XChatError) as caught:
+            read(Said(status, body), REQUEST)
+        assert type(caught.value) is error
+        assert caught.value.status == status
+        assert f"X answered {status} to {REQUEST}: {said}" in str(caught.value)
+        assert isinstance(caught.value, AirflowFailException) is at_once
+
+
+def test_a_long_page_does_not_end_up_in_the_message():
+    with pytest.raises(XChatServerError) as caught:
+        conversation_answer(Said(502, b"x" * 1_000_000), REQUEST)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("header", "reset_at"),
+    [
+        ("1780000000", datetime(2026, 5, 28, 20, 26, 40, tzinfo=UTC)),
+        ("soon", None),
+        ("1e99", None),
+        ("9" * 30, None),
+        ("", None),
+    ],
+)
+def test_a_rate_limit_says_when_it_resets(header, reset_at):
+    with pytest.raises(XChatRateLimitError) as caught:
+        conversation_answer(Said(429, {}, {"x-rate-limit-reset": header}), REQUEST)
+    assert caught.value.reset_at == reset_at
+    assert ("2026-05-28T20:26:40+00:00" in str(caught.value)) is (reset_at is not None)
+
+
+def test_errors_survive_pickle_with_their_facts():
+    error = XChatRateLimitError(429, [{"title": "t"}], request=REQUEST, reset_at=datetime(2026, 1, 1, tzinfo=UTC))
+    other = pickle.loads(pickle.dumps(error))
+    assert str(other) == str(error)
+    assert (other.status, other.problems, other.reset_at) == (error.status, error.problems, error.reset_at)
+    answer = pickle.loads(pickle.dumps(XChatAnswerError("m", 200)))
+    assert (str(answer), answer.status) == ("m", 200)

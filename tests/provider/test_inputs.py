@@ -1,0 +1,126 @@
+"""What is checked before anything is sent."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_xchat.exceptions import XChatInputError
+from airflow_provider_xchat.inputs import checked_conversation_id, checked_names, checked_sequence_id
+
+KNOWN = frozenset({"id", "type", "member_ids", "updated_at"})
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("1215441834412953600", "1215441834412953600"),
+        ("1", "1"),
+        (17, "17"),
+        ("1215441834412953600-1603419180975409153", "1215441834412953600-1603419180975409153"),
+        ("1:2", "1-2"),
+        ("g1234567890123456789", "g1234567890123456789"),
+    ],
+)
+def test_conversation_ids(given, sent):
+    assert checked_conversation_id(given) == sent
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("", " ", "g", "g1-2", "1-", "-1", "1-2-3", "1:2:3", "G1", "abc", "12345678901234567890", "1 ", "1\n"),
+        *("../../users/me", ".", "..", "1/2", "1?x=1", "\u0661\u0662", "1\u20132", "{{ params.id }}", "None"),
+        *(None, True, 1.0, -1, [], ["1"], {"id": "1"}, b"1"),
+    ],
+)
+def test_conversation_ids_that_are_none(given):
+    with pytest.raises(XChatInputError) as caught:
+        checked_conversation_id(given)
+    message = str(caught.value)
+    assert repr(given)[:50] in message and type(given).__name__ in message
+    assert "'123-456'" in message and "'g789'" in message
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"), [("123456789012345678", "123456789012345678"), (5, "5"), ("007", "007"), (0, "0")]
+)
+def test_sequence_ids(given, sent):
+    assert checked_sequence_id(given) == sent
+
+
+@pytest.mark.parametrize("given", ["", "abc", "1.5", "-1", -1, 1.0, True, None, "1 ", "1\n", "\u0663", "1" * 20, [1]])
+def test_sequence_ids_that_are_none(given):
+    with pytest.raises(XChatInputError, match="1 to 19 digits") as caught:
+        checked_sequence_id(given)
+    assert repr(given)[:50] in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (None, []),
+        ([], []),
+        ((), []),
+        (["id", "type"], ["id", "type"]),
+        (("type", "id"), ["type", "id"]),
+        ({"type", "id"}, ["id", "type"]),
+        (["id", "type", "id"], ["id", "type"]),
+        ('["id", "type"]', ["id", "type"]),  # a JSON text
+        ("['id', 'type']", ["id", "type"]),  # what a template makes of a list
+        ("('id', 'type')", ["id", "type"]),
+        ("[]", []),
+        ("None", []),  # what a template makes of an XCom that is not there
+        ("null", []),
+    ],
+)
+def test_names(given, sent):
+    assert checked_names("expansions", given, KNOWN) == sent
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("id", "'id' (str); expected a list of names; did you mean ['id']?"),
+        ("id,type", "did you mean ['id', 'type']?"),
+        ("", "'' (str); expected a list of names"),
+        ("{'id': 1}", "expected a list of names"),
+        ("[id", "expected a list of names"),
+        ('"id"', "expected a list of names"),
+        (5, "5 (int)"),
+        ({"id": True}, "(dict)"),
+        ([1], "1 (int)"),
+        ([None], "None (NoneType)"),
+        ([""], "'' (str)"),
+        ([["id"]], "['id'] (list)"),
+    ],
+)
+def test_what_is_no_list_of_names(given, said):
+    with pytest.raises(XChatInputError) as caught:
+        checked_names("chat_conversation_fields", given, KNOWN)
+    assert str(caught.value).startswith("chat_conversation_fields ")
+    assert said in str(caught.value)
+
+
+def test_an_unknown_name_is_refused_and_the_valid_ones_are_listed():
+    with pytest.raises(XChatInputError) as caught:
+        checked_names("chat_conversation_fields", ["id", "members_ids"], KNOWN)
+    message = str(caught.value)
+    assert "'members_ids'" in message and "did you mean 'member_ids'?" in message
+    assert "valid are id, member_ids, type, updated_at" in message and "extra=[…]" in message
+
+
+@pytest.mark.parametrize("extra", [["brand_new"], '["brand_new"]', ("other", "brand_new")])
+def test_extra_names_are_let_through(extra):
+    assert checked_names("expansions", ["id", "brand_new"], KNOWN, extra) == ["id", "brand_new"]
+
+
+def test_extra_lets_through_only_what_it_names():
+    with pytest.raises(XChatInputError, match="'other'"):
+        checked_names("expansions", ["brand_new", "other"], KNOWN, ["brand_new"])
+    with pytest.raises(XChatInputError, match="extra is 'brand_new'"):
+        checked_names("expansions", ["brand_new"], KNOWN, "brand_new")
+
+
+def test_bad_input_fails_a_task_without_retries():
+    assert issubclass(XChatInputError, AirflowFailException)
