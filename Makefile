@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test lint generate check bench clean
+.PHONY: help setup demo test lint generate check bench constraints clean
 
 help:
 	@echo "make demo      Airflow runs the example DAG against a local X Chat sandbox"
@@ -53,3 +53,8 @@ bench: $(READY)
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache
+
+# Pins of the development set, without the address of any index.
+constraints: $(READY)
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --quiet \
+	  --no-emit-index-url --no-annotate --no-header --output-file constraints.txt

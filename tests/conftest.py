@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-
 # Airflow reads its settings when it is first imported: none of the person's who runs the tests, and a home to leave.
 for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
     del os.environ[name]
