@@ -8,7 +8,7 @@ from pathlib import Path
 
 from codegen import pipeline
 from codegen.errors import CodegenError
-from codegen.tree import Tree
+from codegen.tree import Tree, exclusive
 
 UNUSABLE = 2
 
@@ -34,18 +34,25 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     tree = Tree(Path(__file__).resolve().parent.parent)
     try:
-        match options.command:
-            case "sync":
-                pipeline.sync(tree, options.document)
-            case "generate":
-                pipeline.generate(tree)
-            case "check":
-                return 1 if pipeline.check(tree) else 0
-            case "document":
-                sys.stdout.buffer.write(pipeline.corrected_document(tree))
+        return _run(options, tree)
     except CodegenError as error:
         print(f"codegen {options.command}: {error}", file=sys.stderr)
         return UNUSABLE
+
+
+def _run(options: argparse.Namespace, tree: Tree) -> int:
+    match options.command:
+        case "document":
+            sys.stdout.buffer.write(pipeline.corrected_document(tree))
+        case "sync":
+            with exclusive(tree):
+                pipeline.sync(tree, options.document)
+        case "generate":
+            with exclusive(tree):
+                pipeline.generate(tree)
+        case "check":
+            with exclusive(tree):
+                return 1 if pipeline.check(tree) else 0
     return 0
 
 

@@ -120,7 +120,7 @@ def generate(tree: Tree) -> None:
         verify_client(folder / PACKAGE)
         replace_folder(folder / PACKAGE, tree.client)
     replace_file(tree.contract, contract)
-    replace_file(tree.lock, to_json({"inputs": tree.inputs(), "outputs": tree.outputs()}))
+    tree.record(inputs=tree.inputs(), outputs=tree.outputs())
     _say(f"done: {len(tree.outputs())} files")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -21,9 +22,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from codegen.errors import CodegenError
-from codegen.generate import PACKAGE, digest, tool_versions
+from codegen.generate import PACKAGE, digest, to_json, tool_versions
 
-__all__ = ["Tree", "replace_file", "replace_folder", "staging"]
+__all__ = ["Tree", "exclusive", "is_source", "replace_file", "replace_folder", "staging"]
 
 _STAGING_PREFIX: Final = ".codegen-"
 
@@ -106,11 +107,41 @@ class Tree:
         """
         try:
             lock = json.loads(self.lock.read_bytes())
-            return {"inputs": dict(lock["inputs"]), "outputs": dict(lock["outputs"])}
+            return {part: dict(lock[part]) for part in ("source", "inputs", "outputs")}
         except FileNotFoundError:
             raise CodegenError("codegen/lock.json is missing; run 'python -m codegen generate'") from None
         except (ValueError, KeyError, TypeError):
             raise CodegenError("codegen/lock.json is damaged; run 'python -m codegen generate'") from None
+
+    def record(self, **parts: dict[str, str]) -> None:
+        """
+        Write parts of the lock; the others stay.
+
+        :param parts: ``source`` (X's document that the cut was made from), ``inputs``, ``outputs``
+        """
+        try:
+            recorded = self.recorded()
+        except CodegenError:
+            recorded = {"source": {}, "inputs": {}, "outputs": {}}
+        replace_file(self.lock, to_json({**recorded, **parts}))
+
+
+@contextmanager
+def exclusive(tree: Tree) -> Iterator[None]:
+    """
+    Keep other runs of the pipeline out while this one works on the tree.
+
+    :param tree: the project's files
+    :raises CodegenError: when another run is at work
+    """
+    folder = os.open(tree.overlay.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system lets go of it when the process ends, anyhow
+        yield
+    except BlockingIOError:
+        raise CodegenError("another run of codegen is at work in this folder; wait for it to end") from None
+    finally:
+        os.close(folder)
 
 
 def is_source(path: Path) -> bool:
