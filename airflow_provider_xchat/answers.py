@@ -15,6 +15,7 @@ from airflow_provider_xchat.exceptions import (
     XChatAnswerError,
     XChatAPIError,
     XChatAuthError,
+    XChatBadRequestError,
     XChatCreditsError,
     XChatForbiddenError,
     XChatNotFoundError,
@@ -42,6 +43,7 @@ class Answer(Protocol):
 
 
 _ERRORS: dict[int, type[XChatAPIError]] = {
+    400: XChatBadRequestError,
     401: XChatAuthError,
     402: XChatCreditsError,
     403: XChatForbiddenError,
@@ -51,6 +53,7 @@ _ERRORS: dict[int, type[XChatAPIError]] = {
 
 #: ends of problem types that say what happened, for problems without a usable status
 _STATUS_OF_TYPE = {
+    "invalid-request": 400,
     "resource-not-found": 404,
     "not-authorized-for-resource": 403,
     "not-authorized-for-field": 403,

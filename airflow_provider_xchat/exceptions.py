@@ -8,6 +8,7 @@ Every error that this provider raises on purpose.
     ├── XChatConnectionError        no whole answer came: DNS, refused, timeout, cut off
     ├── XChatAnswerError            an answer came that is none of the API's: not JSON, or JSON of another shape
     └── XChatAPIError               X answered, and said no; has status and problems
+        ├── XChatBadRequestError *  400: X finds the request wrong
         ├── XChatAuthError *        401: the access token is not (or no longer) good, sign in again
         ├── XChatCreditsError *     402: the account has no credits left
         ├── XChatForbiddenError *   403: a scope is missing, or the account is not in the conversation
@@ -31,6 +32,7 @@ __all__ = [
     "XChatAPIError",
     "XChatAnswerError",
     "XChatAuthError",
+    "XChatBadRequestError",
     "XChatConnectionError",
     "XChatCreditsError",
     "XChatError",
@@ -103,6 +105,10 @@ class XChatAPIError(XChatError):
 
     def _advice(self) -> str:
         return self.advice
+
+
+class XChatBadRequestError(XChatAPIError, AirflowFailException):
+    """X finds the request wrong, for example a name that it does not know; the same request would end the same."""
 
 
 class XChatAuthError(XChatAPIError, AirflowFailException):

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import openapi_python_client
+from jinja2 import TemplateError
 from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError
@@ -80,8 +81,12 @@ def generate_client(document: dict[str, Any], templates: Path, target: Path, ban
     project = _project(_described(documents.relax_answers(document)), templates, target)
     server = document.get("servers", [{}])[0].get("url", "")
     project.env.globals.update(server=server, comma_separated=_comma_separated(document))
-    with contextlib.redirect_stdout(io.StringIO()):
-        complaints = project.build()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            complaints = project.build()
+    except TemplateError as error:
+        place = ":".join(str(getattr(error, part)) for part in ("name", "lineno") if getattr(error, part, None))
+        raise GenerationError(f"template {place or 'unknown'} is broken: {error.message}") from None
     if complaints:
         raise GenerationError(_summary(list(complaints)))
     (target / "py.typed").write_bytes(b"")

@@ -69,6 +69,16 @@ class Tree:
         """The corrected document that the sandbox holds requests against."""
         return self.root / "xchat_sandbox" / "openapi.yaml"
 
+    @property
+    def changelog(self) -> Path:
+        """The trail of what changed."""
+        return self.root / "CHANGELOG.md"
+
+    @property
+    def version_file(self) -> Path:
+        """The module that holds our own version."""
+        return self.root / "airflow_provider_xchat" / "__init__.py"
+
     def name(self, path: Path) -> str:
         """Give a path as people see it in the project: relative, with slashes."""
         return path.relative_to(self.root).as_posix()

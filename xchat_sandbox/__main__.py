@@ -33,9 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     # Not before the arguments are known to be good: openapi-core takes a second to import.
-    from xchat_sandbox.app import create_app
-    from xchat_sandbox.server import bind, serve, url_of
-    from xchat_sandbox.tokens import DEFAULT_TOKEN
+    try:
+        from xchat_sandbox.app import create_app
+        from xchat_sandbox.server import bind, serve, url_of
+        from xchat_sandbox.tokens import DEFAULT_TOKEN
+    except ModuleNotFoundError as error:
+        parser.error(f"{error.name} is missing; install it with: pip install 'airflow-provider-xchat[sandbox]'")
 
     try:
         app = create_app(

@@ -51,7 +51,7 @@ class XChatHook(BaseHook):
         super().__init__(**kwargs)
         self.xchat_conn_id = xchat_conn_id
         self._client: Client | None = None
-        self._async_client: tuple[asyncio.AbstractEventLoop, Client] | None = None
+        self._connecting: asyncio.Task[Client] | None = None
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -84,15 +84,18 @@ class XChatHook(BaseHook):
 
     async def _client_of_loop(self) -> Client:
         """Give the client of the running event loop: connections of one loop are of no use in another."""
+        loop = asyncio.get_running_loop()
+        made = self._connecting
+        if made is None or made.get_loop() is not loop or _failed(made):
+            # A task of its own: coroutines that start together share one look-up, and one that is cancelled takes it
+            # from none of the others.
+            made = self._connecting = loop.create_task(self._connect())
+        return await asyncio.shield(made)
+
+    async def _connect(self) -> Client:
         from airflow.providers.common.compat.connection import get_async_connection
 
-        loop = asyncio.get_running_loop()
-        if self._async_client is None or self._async_client[0] is not loop:
-            settings = ConnectionSettings.of(await get_async_connection(self.xchat_conn_id, hook=self))
-            # Meanwhile another coroutine may have made the client that all are to share.
-            if self._async_client is None or self._async_client[0] is not loop:
-                self._async_client = loop, _client(settings)
-        return self._async_client[1]
+        return _client(ConnectionSettings.of(await get_async_connection(self.xchat_conn_id)))
 
     def close(self) -> None:
         """Close the connections that :meth:`get_conversation` and :meth:`mark_conversation_read` have opened."""
@@ -102,9 +105,9 @@ class XChatHook(BaseHook):
 
     async def aclose(self) -> None:
         """Close the connections that the coroutines have opened in this event loop."""
-        if self._async_client is not None and self._async_client[0] is asyncio.get_running_loop():
-            await self._async_client[1].get_async_httpx_client().aclose()
-        self._async_client = None
+        made, self._connecting = self._connecting, None
+        if made is not None and made.get_loop() is asyncio.get_running_loop() and made.done() and not _failed(made):
+            await made.result().get_async_httpx_client().aclose()
 
     def __enter__(self) -> Self:
         return self
@@ -208,6 +211,10 @@ class XChatHook(BaseHook):
         finally:
             self.close()
         return True, "X knows the token."
+
+
+def _failed(task: asyncio.Task[Client]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 def _client(settings: ConnectionSettings) -> Client:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from codegen.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,6 +30,12 @@ class Project:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "codegen", *arguments]
         return subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
+
+    def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in this process, which spares it a second of imports."""
+        with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+            code = main(list(arguments), root=self.root)
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
     def path(self, name: str) -> Path:
         return self.root / name
@@ -42,7 +52,8 @@ def project(tmp_path: Path) -> Project:
     ignore = shutil.ignore_patterns("__pycache__", ".codegen-*")
     for folder in ("codegen", "generated"):
         shutil.copytree(ROOT / folder, root / folder, ignore=ignore)
-    for file in ("pyproject.toml", "openapi.yaml", "xchat_sandbox/openapi.yaml"):
+    files = ("pyproject.toml", "CHANGELOG.md", "openapi.yaml", "xchat_sandbox/openapi.yaml")
+    for file in (*files, "airflow_provider_xchat/__init__.py"):
         (root / file).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / file, root / file)
     return Project(root)

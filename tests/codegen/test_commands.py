@@ -14,8 +14,8 @@ def test_sync_of_what_x_publishes_is_no_change(project, published):
     document = project.path("published.json")
     document.write_text(json.dumps(published))
     before = project.snapshot()
-    done = project.run("sync", str(document))
-    assert (done.returncode, "openapi.yaml: no change" in done.stderr) == (0, True)
+    done = project.call("sync", str(document))
+    assert (done.returncode, "codegen: no change" in done.stderr) == (0, True)
     assert project.snapshot() == before
 
 
@@ -25,7 +25,7 @@ def test_sync_reads_yaml_too_and_takes_dates_and_words_for_texts(project, publis
     document = project.path("published.yaml")
     document.write_text(json.dumps(published).replace('"on", "2026-01-02"', "on, 2026-01-02"))  # JSON is YAML
     document.write_text("# a comment, so that it is no JSON\n" + document.read_text())
-    assert project.run("sync", str(document)).returncode == 0
+    assert project.call("sync", str(document)).returncode == 0
     written = yaml.safe_load(project.path("openapi.yaml").read_text())
     enum = written["components"]["schemas"]["ChatConversation"]["properties"]["type"]["enum"]
     assert enum == ["2026-01-02", "direct", "group", "on"]
@@ -49,7 +49,7 @@ def test_sync_refuses_what_is_no_such_document_and_changes_nothing(project, cont
     if content is not None:
         document.write_bytes(content)
     before = project.snapshot()
-    done = project.run("sync", str(document))
+    done = project.call("sync", str(document))
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -61,7 +61,7 @@ def test_sync_refuses_a_cut_that_is_not_valid_openapi(project, published):
     document = project.path("published.json")
     document.write_text(json.dumps(published))
     before = project.snapshot()
-    done = project.run("sync", str(document))
+    done = project.call("sync", str(document))
     assert done.returncode == 2
     assert "is not valid OpenAPI" in done.stderr and "components.schemas.User" in done.stderr
     assert project.snapshot() == before
@@ -92,7 +92,7 @@ def test_check_names_the_file_that_was_touched(project, name, edit):
     path = project.path(name)
     path.write_text(edit(path.read_text()))
     before = project.snapshot()
-    done = project.run("check")
+    done = project.call("check")
     assert done.returncode == 1
     assert f"put {name}: changed" in done.stdout
     assert project.snapshot() == before
@@ -101,7 +101,7 @@ def test_check_names_the_file_that_was_touched(project, name, edit):
 def test_check_shows_what_generate_would_write(project):
     path = project.path("generated/xchat_client/errors.py")
     path.write_text(path.read_text().replace("PathParameterError", "Mistake"))
-    done = project.run("check")
+    done = project.call("check")
     assert "generated/xchat_client/errors.py: not what generate writes" in done.stdout
     assert "-class Mistake(ValueError):" in done.stdout
     assert "+class PathParameterError(ValueError):" in done.stdout
@@ -110,7 +110,7 @@ def test_check_shows_what_generate_would_write(project):
 def test_check_finds_files_that_are_missing_or_too_many(project):
     project.path("generated/xchat_client/errors.py").unlink()
     project.path("generated/xchat_client/models/stale.py").write_text("")
-    done = project.run("check")
+    done = project.call("check")
     assert done.returncode == 1
     assert "output generated/xchat_client/errors.py: missing" in done.stdout
     assert "output generated/xchat_client/models/stale.py: not in codegen/lock.json" in done.stdout
@@ -122,7 +122,7 @@ def test_generate_puts_everything_right_again(project):
     project.path("generated/xchat_client/models/stale.py").write_text("")
     project.path("generated/.codegen-left-by-a-killed-run").mkdir()
     project.path("xchat_sandbox/openapi.yaml").write_text("")
-    done = project.run("generate")
+    done = project.call("generate")
     assert done.returncode == 0, done.stderr
     assert project.snapshot() == before
     assert sorted(path.name for path in project.path("generated").iterdir()) == ["xchat_client"]
@@ -132,7 +132,7 @@ def test_generate_that_fails_leaves_the_tree_as_it_was(project):
     path = project.path("codegen/templates/client.py.jinja")
     path.write_text(path.read_text().replace("return response, _decoded", "return _decoded"))  # mypy and the smoke call
     before = project.snapshot()
-    done = project.run("generate")
+    done = project.call("generate")
     assert done.returncode == 2
     assert "the generated client fails the smoke call" in done.stderr
     assert project.snapshot() == before
@@ -151,9 +151,9 @@ def test_one_more_operation_id_is_all_it_takes(project, published):
     document.write_text(json.dumps(published))
     settings = project.path("pyproject.toml")
     settings.write_text(settings.read_text().replace('"getChatConversation", ', '"getChatConversation", "getOther", '))
-    assert "openapi.yaml has getChatConversation, markChatConversationRead" in project.run("generate").stderr
+    assert "openapi.yaml has getChatConversation, markChatConversationRead" in project.call("generate").stderr
     for command in (["sync", str(document)], ["generate"], ["check"]):
-        done = project.run(*command)
+        done = project.call(*command)
         assert done.returncode == 0, done.stdout + done.stderr
     code = """if True:
         import httpx
@@ -185,7 +185,7 @@ def test_document_prints_the_corrected_document(project):
 def test_a_template_of_the_generators_that_has_changed_stops_it(project):
     path = project.path("codegen/templates/replaced.toml")
     path.write_text(path.read_text().replace('replaces = "sha256:', 'replaces = "sha256:0', 1))
-    done = project.run("generate")
+    done = project.call("generate")
     assert done.returncode == 2
     assert "has changed its template" in done.stderr and "codegen/templates/" in done.stderr
 
@@ -197,5 +197,5 @@ def test_the_output_does_not_depend_on_what_stands_around_it(project, folder):
     )
     (project.root.parent / "pyproject.toml").write_text(surroundings)
     (project.path(folder) / "ruff.toml").write_text("line-length = 40\n")
-    assert project.run("generate").returncode == 0
-    assert project.run("check").returncode == 0
+    assert project.call("generate").returncode == 0
+    assert project.call("check").returncode == 0

@@ -17,6 +17,7 @@ from airflow_provider_xchat.exceptions import (
     XChatAnswerError,
     XChatAPIError,
     XChatAuthError,
+    XChatBadRequestError,
     XChatCreditsError,
     XChatError,
     XChatForbiddenError,
@@ -68,6 +69,7 @@ def test_problems_beside_data_are_kept(data):
     [
         ({"type": PROBLEM_TYPES + "resource-not-found", "title": "Not Found"}, XChatNotFoundError, 404),
         ({"type": PROBLEM_TYPES + "not-authorized-for-resource", "title": "No"}, XChatForbiddenError, 403),
+        ({"type": PROBLEM_TYPES + "invalid-request", "title": "Bad"}, XChatBadRequestError, 400),
         ({"type": "about:blank", "title": "Gone", "status": 410}, XChatAPIError, 410),
         ({"type": "about:blank", "title": "Busy", "status": 503}, XChatServerError, 503),
         ({"title": "brand new"}, XChatAPIError, 200),
@@ -125,7 +127,7 @@ def test_why_a_mark_was_not_set_is_said():
 @pytest.mark.parametrize(
     ("status", "error", "at_once"),
     [
-        (400, XChatAPIError, False),
+        (400, XChatBadRequestError, True),
         (401, XChatAuthError, True),
         (402, XChatCreditsError, True),
         (403, XChatForbiddenError, True),

@@ -1,0 +1,101 @@
+"""The command ``sync``: from X's document to ``openapi.yaml``, with a report of what changed and a trail of it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from codegen import document as documents
+from codegen.changes import Change, compare
+from codegen.errors import CodegenError
+from codegen.generate import digest
+from codegen.report import as_markdown, as_text, proposed_bump
+from codegen.serialization import parse, read_source, to_yaml
+from codegen.tree import Tree, replace_file
+from codegen.validation import checked_cut, require_openapi3
+
+__all__ = ["sync"]
+
+_BANNER = """\
+Cut from X's OpenAPI document to the operations that pyproject.toml names, by `python -m codegen sync`.
+Facts only, in an order of their own. Nobody edits this file; corrections go into codegen/overlay.yaml."""
+
+_UNRELEASED = "## Unreleased"
+
+
+def sync(tree: Tree, source: str) -> None:
+    """
+    Write the cut of X's document to ``openapi.yaml``, report what changed, and note it in CHANGELOG.md.
+
+    :param tree: the project's files
+    :param source: path or URL of the document
+    :raises CodegenError: when the document cannot be used; then nothing is written
+    """
+    raw = read_source(source)
+    cut = checked_cut(require_openapi3(parse(raw, source), source), tree.operation_ids(), source)
+    data = to_yaml(cut, _BANNER)
+    old = _present_cut(tree)
+    version = cut["info"]["version"]
+    if old is not None and _facts(cut) == _facts(old):
+        _say(f"no change: what version {version} says of our operations is what openapi.yaml has already")
+        return
+    if old is None:
+        _say(f"openapi.yaml is new, with {', '.join(tree.operation_ids())}")
+    elif changes := compare(old, cut):
+        sys.stdout.write(as_text(changes))
+        replace_file(tree.changelog, _with_entry(tree, old["info"]["version"], version, changes))
+    else:
+        _say(f"version {version} says the same of our operations in another form")
+    tree.record(source={"version": version, "digest": digest(raw)})
+    replace_file(tree.document, data)
+    _say("openapi.yaml is written; now run 'python -m codegen generate'")
+
+
+def _facts(cut: dict[str, Any]) -> bytes:
+    # A mere new version number of X's says nothing about our operations.
+    return to_yaml({key: value for key, value in cut.items() if key != "info"}, "")
+
+
+def _present_cut(tree: Tree) -> dict[str, Any] | None:
+    if not tree.document.is_file():
+        return None
+    present = parse(tree.document.read_bytes(), "openapi.yaml")
+    ids = [operation.get("operationId", "") for _, _, operation in documents.operations(present)]
+    return checked_cut(present, ids, "openapi.yaml")
+
+
+def _with_entry(tree: Tree, old: str, new: str, changes: list[Change]) -> bytes:
+    """Put an entry on top of what is unreleased, with the version that the changes call for."""
+    text = tree.changelog.read_text(encoding="utf-8") if tree.changelog.is_file() else "# Changelog\n"
+    if not re.search(rf"^{_UNRELEASED}$", text, re.MULTILINE):
+        title, _, rest = text.partition("\n")
+        text = f"{title}\n\n{_UNRELEASED}\n{rest}"
+    versions = old if old == new else f"{old} to {new}"
+    entry = f"### X's document, {versions}\n\n{as_markdown(changes)}\n{_proposal(tree, changes)}\n"
+    if entry in text:  # of a run that was killed before it wrote openapi.yaml
+        return text.encode()
+    return text.replace(f"{_UNRELEASED}\n", f"{_UNRELEASED}\n\n{entry}", 1).encode()
+
+
+def _proposal(tree: Tree, changes: list[Change]) -> str:
+    version = _own_version(tree.version_file)
+    bump = proposed_bump(changes, version)
+    if bump is None:
+        return "These call for no new version."
+    numbers = [int(number) for number in version.split(".")[:3]]
+    place = ("major", "minor", "patch").index(bump)
+    proposed = [*numbers[:place], numbers[place] + 1, *[0] * (2 - place)]
+    return f"These call for a {bump} version: {version} to {'.'.join(map(str, proposed))}."
+
+
+def _own_version(path: Path) -> str:
+    found = re.search(r'^__version__ = "(\d+\.\d+\.\d+)"$', path.read_text(encoding="utf-8"), re.MULTILINE)
+    if not found:
+        raise CodegenError(f'{path.name} has no line like __version__ = "1.2.3"')
+    return found[1]
+
+
+def _say(text: str) -> None:
+    print(f"codegen: {text}", file=sys.stderr, flush=True)

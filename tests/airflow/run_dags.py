@@ -1,0 +1,63 @@
+"""
+Runs DAGs one after the other in one Airflow process, each with ``dag.test()``.
+
+stdin: ``{"connections": {id: fields}, "runs": [{"dag": id, "conf": …}], "sandbox": url, "use_executor": bool}`` as
+JSON; argument: where the results go. Connections are stored in the database, as the UI does it.
+"""
+
+import json
+import sys
+import urllib.request
+from pathlib import Path
+
+from airflow.dag_processing.dagbag import DagBag
+from airflow.models.connection import Connection
+from airflow.models.renderedtifields import RenderedTaskInstanceFields
+from airflow.utils.session import create_session
+
+RUN_MARK = "===== run "
+
+
+def requests_of(sandbox):
+    with urllib.request.urlopen(f"{sandbox}/_sandbox/requests", timeout=10) as answer:
+        return json.load(answer)["requests"]
+
+
+def task_result(ti):
+    returned = ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index)
+    return {
+        "state": str(ti.state),
+        "try_number": ti.try_number,
+        "max_tries": ti.max_tries,
+        "returned": returned,
+        "rendered": RenderedTaskInstanceFields.get_templated_fields(ti),
+    }
+
+
+def run(dag, conf, sandbox, use_executor):
+    seen = len(requests_of(sandbox))
+    dag_run = dag.test(run_conf=conf, use_executor=use_executor)
+    tasks = {
+        ti.task_id if ti.map_index < 0 else f"{ti.task_id}[{ti.map_index}]": task_result(ti)
+        for ti in dag_run.get_task_instances()
+    }
+    return {"state": str(dag_run.state), "tasks": tasks, "requests": requests_of(sandbox)[seen:]}
+
+
+def main():
+    plan = json.load(sys.stdin)
+    with create_session() as session:
+        session.add_all(Connection(conn_id=name, **fields) for name, fields in plan["connections"].items())
+    bag = DagBag()
+    if bag.import_errors:
+        sys.exit(str(bag.import_errors))
+    results = []
+    for number, wanted in enumerate(plan["runs"]):
+        sys.stdout.write(f"\n{RUN_MARK}{number}\n")
+        sys.stdout.flush()
+        results.append(run(bag.dags[wanted["dag"]], wanted["conf"], plan["sandbox"], plan["use_executor"]))
+    Path(sys.argv[1]).write_text(json.dumps(results), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
