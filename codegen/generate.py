@@ -53,7 +53,7 @@ def check_templates(templates: Path) -> None:
     :param templates: the folder of our overrides, with ``replaced.toml``
     :raises GenerationError: when a template of the generator has changed, or an override is not recorded
     """
-    recorded = tomllib.loads((templates / "replaced.toml").read_text())
+    recorded = tomllib.loads((templates / "replaced.toml").read_text(encoding="utf-8"))
     present = {path.relative_to(templates).as_posix() for path in templates.rglob("*.jinja")}
     for name in sorted(present ^ set(recorded)):
         raise GenerationError(f"template {name} and codegen/templates/replaced.toml disagree: only one has it")
@@ -89,7 +89,7 @@ def generate_client(document: dict[str, Any], templates: Path, target: Path, ban
         raise GenerationError(f"template {place or 'unknown'} is broken: {error.message}") from None
     if complaints:
         raise GenerationError(_summary(list(complaints)))
-    (target / "py.typed").write_bytes(b"")
+    (target / "py.typed").write_text(banner, encoding="utf-8")
     for path in _sources(target):
         path.write_text(f"{banner}\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
     _ruff("check", "--fix-only", "--extend-select=I", target=target)

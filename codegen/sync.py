@@ -39,7 +39,8 @@ def sync(tree: Tree, source: str) -> None:
     old = _present_cut(tree)
     version = cut["info"]["version"]
     if old is not None and _facts(cut) == _facts(old):
-        _say(f"no change: what version {version} says of our operations is what openapi.yaml has already")
+        sys.stdout.write(as_text([]))
+        _say(f"what version {version} says of our operations is what openapi.yaml has already")
         return
     if old is None:
         _say(f"openapi.yaml is new, with {', '.join(tree.operation_ids())}")

@@ -27,6 +27,7 @@ from codegen.generate import PACKAGE, digest, to_json, tool_versions
 __all__ = ["Tree", "exclusive", "is_source", "replace_file", "replace_folder", "staging"]
 
 _STAGING_PREFIX: Final = ".codegen-"
+_ABOUT_THE_LOCK: Final = "Written by python -m codegen sync and generate; do not edit. check compares with it."
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ class Tree:
             recorded = self.recorded()
         except CodegenError:
             recorded = {"source": {}, "inputs": {}, "outputs": {}}
-        replace_file(self.lock, to_json({**recorded, **parts}))
+        replace_file(self.lock, to_json({"about": _ABOUT_THE_LOCK, **recorded, **parts}))
 
 
 @contextmanager

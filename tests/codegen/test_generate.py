@@ -128,8 +128,8 @@ def test_it_passes_every_check(package):
 
 
 def test_every_file_has_the_banner(package):
-    for path in package.rglob("*.py"):
-        assert path.read_text().startswith("# banner\n")
+    for path in [*package.rglob("*.py"), package / "py.typed"]:
+        assert path.read_text().startswith("# banner")
 
 
 def test_the_server_of_the_document_is_the_default(run):
