@@ -52,6 +52,9 @@ def main() -> int:
     except DemoError as error:
         print(f"\nThe demo failed: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nStopped. The sandbox has stopped too, and the temporary folder is gone.", file=sys.stderr)
+        return 130
     _report(result, requests, marks)
     print(f"\nDone in {time.monotonic() - begun:.0f} s. The sandbox has stopped and the temporary folder is gone.")
     return 0
