@@ -99,7 +99,11 @@ def check(tree: Tree) -> list[str]:
     :return: what differs, a line each; empty when nothing does
     :raises CodegenError: when nothing has moved and yet the client cannot be generated
     """
-    recorded = tree.recorded()
+    try:
+        recorded = tree.recorded()
+    except CodegenError as error:
+        _print_lines([str(error)])
+        return [str(error)]
     moved = [f"input {line}" for line in _moved(recorded["inputs"], tree.inputs())]
     moved += [f"output {line}" for line in _moved(recorded["outputs"], tree.outputs())]
     _print_lines(moved)

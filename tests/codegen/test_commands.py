@@ -98,6 +98,17 @@ def test_check_names_the_file_that_was_touched(project, name, edit):
     assert project.snapshot() == before
 
 
+@pytest.mark.parametrize(("content", "said"), [(None, "is missing"), ("{", "is damaged"), ("[]", "is damaged")])
+def test_check_names_a_lock_that_is_no_lock(project, content, said):
+    lock = project.path("codegen/lock.json")
+    lock.unlink() if content is None else lock.write_text(content)
+    done = project.call("check")
+    assert done.returncode == 1
+    assert f"codegen/lock.json {said}" in done.stdout
+    assert project.call("generate").returncode == 0
+    assert project.call("check").returncode == 0
+
+
 def test_check_shows_what_generate_would_write(project):
     path = project.path("generated/xchat_client/errors.py")
     path.write_text(path.read_text().replace("PathParameterError", "Mistake"))
