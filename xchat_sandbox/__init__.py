@@ -1,4 +1,6 @@
-"""X Chat on loopback: a stand-in for the two X Chat operations, for demos, tests and continuous integration.
+"""X Chat on loopback: a stand-in for the two X Chat operations and for X's authorization server.
+
+It is made for demos, tests and continuous integration.
 
 The package knows nothing of the client it is used to test. What it accepts and answers is decided by
 ``openapi.yaml`` next to this file, so it can disagree with a client, and be right.
@@ -11,6 +13,17 @@ From Python::
         ...  # talk to sandbox.url with the bearer token "sandbox-token"
         sandbox.requests()
 
+OAuth 2.0 is served next to it. These clients are always registered, and redirected to any loopback address:
+
+==================  ===============================  =========================
+kind                client id                        client secret
+==================  ===============================  =========================
+public              ``sandbox-public-client``        none
+confidential        ``sandbox-confidential-client``  ``sandbox-client-secret``
+==================  ===============================  =========================
+
+``sandbox.grant()`` gives tokens without a browser.
+
 From a shell: ``python -m xchat_sandbox`` or ``xchat-sandbox``.
 """
 
@@ -18,12 +31,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xchat_sandbox.app import create_app
+    from xchat_sandbox.clients import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_CLIENT_SECRET, PUBLIC_CLIENT_ID, Client
+    from xchat_sandbox.grants import Grant
     from xchat_sandbox.server import Sandbox, running_sandbox
     from xchat_sandbox.tokens import Token
 
-__all__ = ["Sandbox", "Token", "create_app", "running_sandbox"]
+__all__ = [
+    "CONFIDENTIAL_CLIENT_ID",
+    "CONFIDENTIAL_CLIENT_SECRET",
+    "PUBLIC_CLIENT_ID",
+    "Client",
+    "Grant",
+    "Sandbox",
+    "Token",
+    "create_app",
+    "running_sandbox",
+]
 
 _HOMES = {
+    "CONFIDENTIAL_CLIENT_ID": "xchat_sandbox.clients",
+    "CONFIDENTIAL_CLIENT_SECRET": "xchat_sandbox.clients",
+    "PUBLIC_CLIENT_ID": "xchat_sandbox.clients",
+    "Client": "xchat_sandbox.clients",
+    "Grant": "xchat_sandbox.grants",
     "Sandbox": "xchat_sandbox.server",
     "Token": "xchat_sandbox.tokens",
     "create_app": "xchat_sandbox.app",

@@ -8,6 +8,7 @@ from types import FrameType
 from typing import NoReturn
 
 from xchat_sandbox.limits import RATE_LIMIT, RATE_WINDOW_SECONDS
+from xchat_sandbox.oauth_settings import ACCESS_TOKEN_LIFETIME
 
 _LAST_PORT = 65535
 
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Not before the arguments are known to be good: openapi-core takes a second to import.
     try:
         from xchat_sandbox.app import create_app
+        from xchat_sandbox.clients import PUBLIC_CLIENT_ID
         from xchat_sandbox.server import bind, serve, url_of
         from xchat_sandbox.tokens import DEFAULT_TOKEN
     except ModuleNotFoundError as error:
@@ -46,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tokens=options.token,
             rate_limit=options.rate_limit,
             rate_window=options.rate_window,
+            strict=options.strict,
+            access_token_lifetime=options.access_token_lifetime,
         )
     except ValueError as error:
         parser.error(str(error))
@@ -58,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def announce() -> None:
         print(f"X Chat sandbox on {url}", flush=True)
         print(
-            f"Point the host of an Airflow connection at {url}, with the password {DEFAULT_TOKEN}.\n"
+            f"Point the host of an Airflow connection at {url}, with the password {DEFAULT_TOKEN},\n"
+            f"or sign in as the client {PUBLIC_CLIENT_ID}, which has no secret.\n"
             f"What can be asked for: {url}/_sandbox/conversations. Stop with Ctrl-C.",
             file=sys.stderr,
             flush=True,
@@ -92,6 +97,18 @@ def _parser() -> _Parser:
         default=RATE_WINDOW_SECONDS,
         metavar="SECONDS",
         help="the length of a window (%(default)s)",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="end a whole grant when one of its dead refresh tokens is used again",
+    )
+    parser.add_argument(
+        "--access-token-lifetime",
+        type=float,
+        default=ACCESS_TOKEN_LIFETIME,
+        metavar="SECONDS",
+        help="how long an access token lives after a sign-in or a refresh; fractions count (%(default)s)",
     )
     return parser
 

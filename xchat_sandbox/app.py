@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import cast, get_args
+from typing import Unpack, cast, get_args
 from urllib.parse import unquote
 
 from starlette.applications import Starlette
@@ -15,11 +15,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from xchat_sandbox.authorization_server import AuthorizationServer
 from xchat_sandbox.contract import Contract, Operation
 from xchat_sandbox.control import Control
 from xchat_sandbox.conversations import Conversations, ReadMarks
 from xchat_sandbox.json_wire import AsciiJSONResponse
 from xchat_sandbox.limits import RATE_LIMIT, RATE_WINDOW_SECONDS, RateLimits
+from xchat_sandbox.oauth_settings import OAuthOptions, OAuthSettings
 from xchat_sandbox.operations import HANDLERS, Handler, Service
 from xchat_sandbox.problems import ProblemError, ProblemResponse, about_blank, rate_limit_exceeded
 from xchat_sandbox.request_log import RequestLog, RequestLogMiddleware
@@ -34,6 +36,7 @@ def create_app(
     rate_limit: int = RATE_LIMIT,
     rate_window: float = RATE_WINDOW_SECONDS,
     document: str | PathLike[str] | None = None,
+    **oauth: Unpack[OAuthOptions],
 ) -> Starlette:
     """Make a sandbox with a state of its own.
 
@@ -43,9 +46,10 @@ def create_app(
     :param rate_limit: requests that each token may send to each operation in a window.
     :param rate_window: the length of that window, in seconds.
     :param document: an OpenAPI document to use as the contract instead of the packaged one.
+    :param oauth: the settings of the authorization server: the fields of OAuthSettings.
     :returns: an ASGI application; ``state.control`` reads and resets what it has recorded.
     :raises ValueError: for an unknown answer form, a malformed token, a token of a user who does not exist,
-        a limit or window out of range, or a contract that lacks one of the two operations.
+        a limit, window or lifetime out of range, or a contract that lacks one of the two operations.
     :raises OSError: if the document cannot be read.
     """
     if answer_form not in get_args(AnswerForm):
@@ -54,16 +58,17 @@ def create_app(
     if missing := sorted(HANDLERS.keys() - contract.operations.keys()):
         raise ValueError(f"the contract lacks the operation {', '.join(missing)}")
     service = Service(contract, Conversations(), ReadMarks(), answer_form)
-    registry = TokenRegistry(_known_tokens(tokens, service))
+    authorization = AuthorizationServer(OAuthSettings(**oauth), contract.scopes, service.conversations.users)
+    registry = TokenRegistry(_known_tokens(tokens, service), authorization.grants.find)
     limits = RateLimits(rate_limit, rate_window)
     log = RequestLog()
-    control = Control(service, limits, log)
+    control = Control(service, limits, log, authorization)
     pipeline = _Pipeline(service, registry, limits)
     routes = [
         _route(contract.operations[operation_id], pipeline, handler) for operation_id, handler in HANDLERS.items()
     ]
     app = Starlette(
-        routes=[*routes, *control.routes()],
+        routes=[*routes, *authorization.routes(), *control.routes()],
         middleware=[Middleware(RawPathMiddleware), Middleware(RequestLogMiddleware, log=log)],
         exception_handlers={HTTPException: _http_problem, Exception: _server_problem},
     )

@@ -1,15 +1,26 @@
 """The control endpoints: what a test asks the sandbox about itself. They need no token and are not logged."""
 
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from xchat_sandbox.json_wire import AsciiJSONResponse
+from xchat_sandbox.authorization_server import AuthorizationServer
+from xchat_sandbox.json_wire import AsciiJSONResponse, strict_loads
 from xchat_sandbox.limits import RateLimits
 from xchat_sandbox.operations import Service
+from xchat_sandbox.problems import ProblemError, ProblemResponse
 from xchat_sandbox.request_log import CONTROL_PATH, RequestLog
+
+_GRANT_MEMBERS: dict[str, type | tuple[type, ...]] = {
+    "client_id": str,
+    "scopes": (list, str),
+    "expires_in": (int, float),
+    "user_id": str,
+}
 
 
 class Control:
@@ -18,12 +29,16 @@ class Control:
     :param service: what the operations work on.
     :param limits: the rate limits.
     :param log: the request log.
+    :param authorization: the authorization server; asked directly for what concerns it.
     """
 
-    def __init__(self, service: Service, limits: RateLimits, log: RequestLog) -> None:
+    def __init__(
+        self, service: Service, limits: RateLimits, log: RequestLog, authorization: AuthorizationServer
+    ) -> None:
         self._service = service
         self._limits = limits
         self._log = log
+        self.authorization = authorization
 
     def requests(self) -> list[dict[str, Any]]:
         """Tell what was asked of the operations, and of paths that do not exist.
@@ -48,13 +63,14 @@ class Control:
         return self._service.conversations.overview()
 
     def reset(self) -> None:
-        """Put everything back to the seed: read marks, rate limits and the log."""
+        """Put everything back to the seed: read marks, rate limits, the logs, grants and token faults."""
         self._service.read_marks.reset()
         self._limits.reset()
         self._log.clear()
+        self.authorization.reset()
 
     def routes(self) -> list[Route]:
-        """Make the HTTP form of the above.
+        """Make the HTTP form of the above, and of what the authorization server tells.
 
         :returns: the routes.
         """
@@ -77,4 +93,53 @@ class Control:
             Route(f"{CONTROL_PATH}/read-marks", read_marks),
             Route(f"{CONTROL_PATH}/conversations", conversations),
             Route(f"{CONTROL_PATH}/reset", reset, methods=["POST"]),
+            *self._authorization_routes(),
         ]
+
+    def _authorization_routes(self) -> list[Route]:
+        async def grants(request: Request) -> Response:
+            return _answer(self._grant, await request.body())
+
+        async def token_faults(request: Request) -> Response:
+            return _answer(self._queue_faults, await request.body())
+
+        async def expire(_request: Request) -> Response:
+            return AsciiJSONResponse({"expired": self.authorization.grants.expire_access_tokens()})
+
+        async def token_requests(_request: Request) -> Response:
+            return AsciiJSONResponse({"token_requests": self.authorization.token_requests.entries()})
+
+        async def chains(_request: Request) -> Response:
+            return AsciiJSONResponse({"chains": self.authorization.grants.chains()})
+
+        return [
+            Route(f"{CONTROL_PATH}/grants", grants, methods=["POST"]),
+            Route(f"{CONTROL_PATH}/token-faults", token_faults, methods=["POST"]),
+            Route(f"{CONTROL_PATH}/expire", expire, methods=["POST"]),
+            Route(f"{CONTROL_PATH}/token-requests", token_requests),
+            Route(f"{CONTROL_PATH}/chains", chains),
+        ]
+
+    def _grant(self, body: bytes) -> dict[str, Any]:
+        wanted = strict_loads(body or b"{}")
+        if not isinstance(wanted, dict) or not wanted.keys() <= _GRANT_MEMBERS.keys():
+            raise ValueError(f"the body must be an object with members of {', '.join(_GRANT_MEMBERS)}")
+        if wrong := [name for name, value in wanted.items() if not isinstance(value, _GRANT_MEMBERS[name])]:
+            raise ValueError(f"not of the right type: {', '.join(wrong)}")
+        if not all(isinstance(scope, str) for scope in wanted.get("scopes", ())):
+            raise ValueError("scopes must be strings")
+        return asdict(self.authorization.grant(**wanted))
+
+    def _queue_faults(self, body: bytes) -> dict[str, Any]:
+        faults = strict_loads(body)
+        if not isinstance(faults, list):
+            raise ValueError("the body must be a list of token faults")  # noqa: TRY004 - it is answered, as all others
+        return {"waiting": self.authorization.faults.add(faults)}
+
+
+def _answer(do: Callable[[bytes], dict[str, Any]], body: bytes) -> Response:
+    try:
+        return AsciiJSONResponse(do(body))
+    except ValueError as error:
+        problem = ProblemError(400, "Invalid Request", str(error))
+        return ProblemResponse(problem, problem.kind)

@@ -4,7 +4,7 @@
 status   type ends in                  raised for
 =======  ============================  =====================================================
 400      ``invalid-request``           a request that does not match the contract
-401      ``about:blank``               no bearer token, or one that is not known
+401      ``about:blank``               no bearer token, or one that is not known or has ended
 403      ``client-forbidden``          a token without a scope the operation needs
 403      ``not-authorized-for-resource``  a conversation the token's user is not part of
 404      ``resource-not-found``        a conversation that does not exist

@@ -14,6 +14,23 @@ from xchat_sandbox.json_wire import strict_loads
 CONTROL_PATH = "/_sandbox"
 REDACTED = "REDACTED"
 
+# What must not be shown of a query: RFC 6750 lets a client put its access token there, a sign-in has its
+# values there, and what belongs into a body of the authorization server may end up there by mistake.
+_SECRETS = frozenset(
+    {
+        "access_token",
+        "client_secret",
+        "code",
+        "code_challenge",
+        "code_verifier",
+        "refresh_token",
+        "state",
+        "token",
+    }
+)
+# Its bodies are never logged, in whatever form they come, and under whatever path that is nearly right.
+_AUTHORIZATION_SERVER = "oauth2/"
+
 # Enough for any test; a bound, so that a sandbox left running does not grow for ever.
 _MAX_ENTRIES = 10_000
 
@@ -76,7 +93,9 @@ class RequestLogMiddleware(BaseHTTPMiddleware):
         query = request.scope["query_string"].decode("latin-1")
         entry = self._log.open_entry(request.method, path, query)
         try:
-            entry["body"] = _json_or_none(await request.body())
+            body = await request.body()
+            if _AUTHORIZATION_SERVER not in entry["path"].lower():
+                entry["body"] = _json_or_none(body)
             response = await call_next(request)
         except ClientDisconnect:
             # Nobody is left to read an answer; the entry stays without a status.
@@ -89,10 +108,10 @@ class RequestLogMiddleware(BaseHTTPMiddleware):
 
 
 def redacted_query(query: str) -> str:
-    """Hide access tokens, which RFC 6750 lets a client put into the query.
+    """Hide what is secret in a query.
 
     :param query: a raw query string.
-    :returns: the same string, except that the value of every ``access_token`` is replaced.
+    :returns: the same string, except that the values of secret parameters are replaced.
     """
     return "&".join(_redacted_pair(pair) for pair in query.split("&"))
 
@@ -106,9 +125,9 @@ def is_secret(parameter: str) -> bool:
     """Tell whether the values of a query parameter must not be shown.
 
     :param parameter: its name, decoded.
-    :returns: whether it carries an access token.
+    :returns: whether it carries a token, or what leads to one.
     """
-    return parameter.strip().lower() == "access_token"
+    return parameter.strip().lower() in _SECRETS
 
 
 def _json_or_none(body: bytes) -> Any:

@@ -1,19 +1,24 @@
 """Serving: uvicorn on a socket that is bound before anything starts, in the foreground or in a thread."""
 
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Unpack
 
 import uvicorn
 from starlette.applications import Starlette
 
 from xchat_sandbox.app import create_app
+from xchat_sandbox.clients import PUBLIC_CLIENT_ID
 from xchat_sandbox.control import Control
+from xchat_sandbox.dropped_connections import DroppableProtocol
+from xchat_sandbox.grants import Grant
 from xchat_sandbox.limits import RATE_LIMIT, RATE_WINDOW_SECONDS
+from xchat_sandbox.oauth_settings import OAuthOptions
+from xchat_sandbox.seed import MAIN_USER_ID
 from xchat_sandbox.selection import AnswerForm
 from xchat_sandbox.tokens import Token
 
@@ -57,8 +62,62 @@ class Sandbox:
         return self._control.conversations()
 
     def reset(self) -> None:
-        """Put everything back to the seed: read marks, rate limits and the log."""
+        """Put everything back to the seed: read marks, rate limits, the logs, grants and token faults."""
         self._control.reset()
+
+    def grant(
+        self,
+        *,
+        client_id: str = PUBLIC_CLIENT_ID,
+        scopes: str | Iterable[str] | None = None,
+        expires_in: float | None = None,
+        user_id: str = MAIN_USER_ID,
+    ) -> Grant:
+        """Issue tokens without a browser.
+
+        :param client_id: the client.
+        :param scopes: what is granted, also as one string with spaces; None for all there is.
+        :param expires_in: how long the access token lives, in seconds; 0 or less for one that has expired.
+        :param user_id: the user who grants it.
+        :returns: the tokens; a refresh token only with the scope ``offline.access``.
+        :raises ValueError: for a client, scope or user that does not exist, or a time without end.
+        """
+        return self._control.authorization.grant(
+            client_id=client_id, scopes=scopes, expires_in=expires_in, user_id=user_id
+        )
+
+    def expire_access_tokens(self) -> int:
+        """End all access tokens that were issued, now; refresh tokens live on, and so do static tokens.
+
+        :returns: how many were alive.
+        """
+        return self._control.authorization.grants.expire_access_tokens()
+
+    def token_requests(self) -> list[dict[str, Any]]:
+        """Tell what was asked of the token endpoint.
+
+        :returns: a dict for each request, oldest first: ``grant_type`` and ``client_id`` (None if not known),
+            ``client_authentication`` (``basic``, ``body`` or ``none``), ``status`` (None if the connection
+            was closed without an answer), ``error``, and ``time`` in seconds since the start.
+        """
+        return self._control.authorization.token_requests.entries()
+
+    def chains(self) -> list[dict[str, Any]]:
+        """Tell how the grants are.
+
+        :returns: a dict for each, oldest first: ``client_id``, ``alive``, ``refreshes`` and
+            ``reused_dead_token``, which counts the tries with a refresh token that was dead.
+        """
+        return self._control.authorization.grants.chains()
+
+    def token_faults(self, faults: Iterable[Mapping[str, Any]] = ()) -> int:
+        """Queue faults of the token endpoint; the module ``token_faults`` lists the kinds.
+
+        :param faults: the faults, each for one of the next token requests, after those that wait already.
+        :returns: how many wait now.
+        :raises ValueError: if one is no fault; then none is queued.
+        """
+        return self._control.authorization.faults.add(faults)
 
 
 @contextmanager
@@ -69,6 +128,7 @@ def running_sandbox(
     rate_limit: int = RATE_LIMIT,
     rate_window: float = RATE_WINDOW_SECONDS,
     document: str | PathLike[str] | None = None,
+    **oauth: Unpack[OAuthOptions],
 ) -> Iterator[Sandbox]:
     """Run a sandbox in a thread on a free loopback port, for as long as the block lasts.
 
@@ -78,6 +138,8 @@ def running_sandbox(
     :param rate_limit: requests that each token may send to each operation in a window.
     :param rate_window: the length of that window, in seconds.
     :param document: an OpenAPI document to use as the contract instead of the packaged one.
+    :param oauth: the settings of the authorization server: the fields of OAuthSettings, such as ``strict``,
+        ``access_token_lifetime`` and ``clients``.
     :returns: a context manager that gives the running sandbox.
     :raises ValueError: for an argument out of range.
     :raises OSError: if the document cannot be read.
@@ -88,6 +150,7 @@ def running_sandbox(
         rate_limit=rate_limit,
         rate_window=rate_window,
         document=document,
+        **oauth,
     )
     with serving(app) as url:
         yield Sandbox(url, app.state.control)
@@ -157,7 +220,7 @@ class _Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             # The one parser that is always there; the path it hands over is the one that was sent.
-            http="h11",
+            http=DroppableProtocol,
             loop="asyncio",
             ws="none",
             lifespan="off",

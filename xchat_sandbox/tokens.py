@@ -1,6 +1,6 @@
 """Access tokens: who calls, and what was granted."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from xchat_sandbox.problems import missing_scopes, unauthorized
@@ -44,25 +44,29 @@ class Token:
 class TokenRegistry:
     """The tokens the sandbox accepts.
 
-    :param tokens: the tokens to start with.
+    :param tokens: the tokens that never end.
+    :param issued: finds a token of the authorization server, as long as it lives.
     """
 
-    def __init__(self, tokens: Iterable[Token]) -> None:
+    def __init__(self, tokens: Iterable[Token], issued: Callable[[str], Token | None]) -> None:
         self._tokens = {token.value: token for token in tokens}
+        self._issued = issued
 
     def authenticate(self, authorization: str | None) -> Token:
         """Find the token of a request.
 
         :param authorization: the value of the Authorization header, if there was one.
         :returns: the token.
-        :raises ProblemError: 401, if there is no bearer token or it is not known.
+        :raises ProblemError: 401, if there is no bearer token, or it is not known, has expired or was revoked.
         """
         scheme, _, value = (authorization or "").partition(" ")
         if scheme.lower() != "bearer":
             raise unauthorized("A bearer token is needed in the Authorization header.", _REALM)
-        token = self._tokens.get(value.strip())
+        token = self._tokens.get(value.strip()) or self._issued(value.strip())
         if token is None:
-            raise unauthorized("The access token is not known.", f'{_REALM}, error="invalid_token"')
+            raise unauthorized(
+                "The access token is not known, has expired or was revoked.", f'{_REALM}, error="invalid_token"'
+            )
         return token
 
 

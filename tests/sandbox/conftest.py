@@ -1,7 +1,10 @@
+import base64
+import hashlib
 import http.client
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -11,6 +14,9 @@ from openapi_schema_validator import OAS30ReadValidator, oas30_format_checker
 from xchat_sandbox import Sandbox, running_sandbox
 
 CONVERSATIONS = "/2/chat/conversations"
+PUBLIC = "sandbox-public-client"
+REDIRECT_URI = "http://127.0.0.1:49152/callback"
+VERIFIER = "a-verifier-that-is-long-enough-for-its-rfc-7636"
 
 
 @pytest.fixture(scope="session")
@@ -83,3 +89,103 @@ def send_raw(sandbox: Sandbox) -> Callable[..., tuple[int, str]]:
             connection.close()
 
     return send
+
+
+@pytest.fixture(scope="session")
+def shared_strict_sandbox() -> Iterator[Sandbox]:
+    with running_sandbox(strict=True) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def strict_sandbox(shared_strict_sandbox: Sandbox) -> Sandbox:
+    """A strict sandbox, as good as new."""
+    shared_strict_sandbox.reset()
+    return shared_strict_sandbox
+
+
+@pytest.fixture(scope="session")
+def bare_client() -> Iterator[httpx.Client]:
+    """One client for all that send credentials of their own: making one costs more than a request."""
+    with httpx.Client() as client:
+        yield client
+
+
+@pytest.fixture
+def authorize(bare_client: httpx.Client) -> Callable[..., httpx.Response]:
+    """A function that asks for a code as a browser does; a parameter that is None is left out."""
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+
+    def ask(sandbox: Sandbox, **changes: str | None) -> httpx.Response:
+        parameters = {
+            "response_type": "code",
+            "client_id": PUBLIC,
+            "redirect_uri": REDIRECT_URI,
+            "scope": "dm.read tweet.read users.read offline.access",
+            "state": "a state & more",
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+            **changes,
+        }
+        given = {name: value for name, value in parameters.items() if value is not None}
+        return bare_client.get(f"{sandbox.url}/i/oauth2/authorize", params=given)
+
+    return ask
+
+
+@pytest.fixture
+def sign_in(authorize: Callable[..., httpx.Response]) -> Callable[..., dict[str, str]]:
+    """A function that gets a code, and returns the form that turns it into tokens."""
+
+    def get_code(sandbox: Sandbox, **changes: str | None) -> dict[str, str]:
+        answer = authorize(sandbox, **changes)
+        assert answer.status_code == 302, answer.text
+        return {
+            "grant_type": "authorization_code",
+            "code": parse_qs(urlsplit(answer.headers["location"]).query)["code"][0],
+            "redirect_uri": changes.get("redirect_uri") or REDIRECT_URI,
+            "code_verifier": VERIFIER,
+        }
+
+    return get_code
+
+
+@pytest.fixture
+def post_form(bare_client: httpx.Client) -> Callable[..., httpx.Response]:
+    """A function that posts a form to the token endpoint or another one, for the public client or with Basic."""
+
+    def post(sandbox: Sandbox, form: dict[str, str], basic: str | None = None, to: str = "token") -> httpx.Response:
+        url = f"{sandbox.url}/2/oauth2/{to}"
+        if basic is None:
+            return bare_client.post(url, data={"client_id": PUBLIC, **form})
+        encoded = base64.b64encode(basic.encode()).decode()
+        return bare_client.post(url, data=form, headers={"authorization": f"Basic {encoded}"})
+
+    return post
+
+
+@pytest.fixture
+def refresh(post_form: Callable[..., httpx.Response]) -> Callable[..., httpx.Response]:
+    """A function that refreshes with a token of the public client."""
+
+    def post(sandbox: Sandbox, refresh_token: str | None) -> httpx.Response:
+        assert refresh_token is not None
+        return post_form(sandbox, {"grant_type": "refresh_token", "refresh_token": refresh_token})
+
+    return post
+
+
+@pytest.fixture
+def works(bare_client: httpx.Client) -> Callable[[Sandbox, str], bool]:
+    """A function that tells whether an access token reads a conversation."""
+
+    def read(sandbox: Sandbox, access_token: str) -> bool:
+        headers = {"authorization": f"Bearer {access_token}"}
+        answer = bare_client.get(f"{sandbox.url}{CONVERSATIONS}/g9000000000000000201", headers=headers)
+        if answer.status_code != 200:
+            assert answer.status_code == 401
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+        return answer.status_code == 200
+
+    return read

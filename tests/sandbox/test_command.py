@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -77,6 +78,23 @@ def test_options_reach_the_sandbox(start: Start) -> None:
     assert not re.search("one-more|and-another", output + errors)
 
 
+def test_options_reach_the_authorization_server(start: Start) -> None:
+    _, url = start("--strict", "--access-token-lifetime", "0.2")
+    grant = httpx.post(f"{url}/_sandbox/grants").json()
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": "sandbox-public-client",
+        "refresh_token": grant["refresh_token"],
+    }
+    answers = [httpx.post(f"{url}/2/oauth2/token", data=form) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 400]
+    assert answers[0].json()["expires_in"] == 1
+    (chain,) = httpx.get(f"{url}/_sandbox/chains").json()["chains"]
+    assert not chain["alive"]
+    time.sleep(max(0, grant["expires_at"] - time.time()))
+    assert get(url, grant["access_token"]).status_code == 401
+
+
 def test_a_port_in_use_is_told_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -97,6 +115,8 @@ def test_a_port_in_use_is_told_in_one_line() -> None:
         (["--rate-limit", "-1"], "rate limit"),
         (["--rate-limit", "many"], "many"),
         (["--rate-window", "0"], "rate window"),
+        (["--access-token-lifetime", "0"], "access token lifetime"),
+        (["--access-token-lifetime", "long"], "long"),
         (["--token", "two words"], "access token"),
         (["--host", "192.0.2.1"], "192.0.2.1"),
         (["--no-such-option"], "--no-such-option"),
@@ -115,4 +135,6 @@ def test_bad_arguments_are_told_in_one_line(arguments: list[str], named: str) ->
 def test_help_is_help() -> None:
     run = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, timeout=30, check=True)
     for option in ("--host", "--port", "--answer-form", "--token", "--rate-limit", "--rate-window"):
+        assert option in run.stdout
+    for option in ("--strict", "--access-token-lifetime"):
         assert option in run.stdout
