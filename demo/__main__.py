@@ -67,7 +67,8 @@ def _step(text: str) -> None:
 @contextmanager
 def _sandbox(token: str) -> Iterator[str]:
     _step("starting the X Chat sandbox on a free loopback port")
-    command = [sys.executable, "-m", "xchat_sandbox", "--port", "0", "--token", token]
+    # One argument, as a token may begin with a dash.
+    command = [sys.executable, "-m", "xchat_sandbox", "--port", "0", f"--token={token}"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         assert process.stdout is not None
