@@ -181,11 +181,11 @@ class RunResults:
 class Tokens:
     """The access tokens of this session; none of them may turn up anywhere."""
 
-    full: str = field(default_factory=secrets.token_urlsafe, repr=False)
-    stored: str = field(default_factory=secrets.token_urlsafe, repr=False)
-    read_only: str = field(default_factory=secrets.token_urlsafe, repr=False)
-    unknown: str = field(default_factory=secrets.token_urlsafe, repr=False)
-    scripted: str = field(default_factory=secrets.token_urlsafe, repr=False)
+    full: str = field(default_factory=secrets.token_hex, repr=False)
+    stored: str = field(default_factory=secrets.token_hex, repr=False)
+    read_only: str = field(default_factory=secrets.token_hex, repr=False)
+    unknown: str = field(default_factory=secrets.token_hex, repr=False)
+    scripted: str = field(default_factory=secrets.token_hex, repr=False)
 
     def found_in(self, content: bytes) -> list[str]:
         """Tell the names of the tokens that a content has."""

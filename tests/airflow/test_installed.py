@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_xchat import __version__
 from airflow_provider_xchat.provider_info import get_provider_info
 
-TOKEN = secrets.token_urlsafe()
+TOKEN = secrets.token_hex(32)
 BUNDLE = "airflow-provider-xchat-example-dags"
 
 FORM = """
