@@ -32,7 +32,7 @@ def diff(tree: Tree, old: str, new: str, output_format: str = "text", fail_on: S
     """
     whole = {name: require_openapi3(parse(read_source(name), name), name) for name in (old, new)}
     wanted = _operations_at_our_places(tree.operation_ids(), list(whole.values()))
-    cuts = [_cut(whole[name], wanted, name) for name in (old, new)]
+    cuts = [checked_cut(whole[name], wanted & documents.operation_ids(whole[name]), name) for name in (old, new)]
     changes = compare(*cuts)
     sys.stdout.write(FORMATS[output_format](changes))
     found = worst(changes)
@@ -50,8 +50,3 @@ def _operations_at_our_places(ours: list[str], whole: list[dict[str, Any]]) -> s
     ]
     places = {(path, method) for path, method, operation_id in present if operation_id in ours}
     return {operation_id for path, method, operation_id in present if operation_id and (path, method) in places}
-
-
-def _cut(document: dict[str, Any], wanted: set[str], name: str) -> dict[str, Any]:
-    present = {operation.get("operationId") for _, _, operation in documents.operations(document)}
-    return checked_cut(document, wanted & present, name)

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from codegen.errors import DocumentError
 from codegen.grammar import METHODS, Kind, ListOf, MapOf, child_kind, children
 
-__all__ = ["cut", "operations", "prune", "relax_answers", "resolve"]
+__all__ = ["cut", "operation_ids", "operations", "prune", "relax_answers", "resolve"]
 
 Document = dict[str, Any]
 
@@ -45,6 +45,17 @@ def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
         for method in METHODS:
             if isinstance(item, dict) and isinstance(item.get(method), dict):
                 yield path, method, item[method]
+
+
+def operation_ids(document: Document) -> set[str]:
+    """
+    Name the operations of a document.
+
+    :param document: an OpenAPI document
+    :return: the ``operationId`` of each operation that has one
+    """
+    named = (operation.get("operationId") for _, _, operation in operations(document))
+    return {operation_id for operation_id in named if isinstance(operation_id, str)}
 
 
 def resolve(document: Document, reference: str) -> Any:
@@ -253,11 +264,12 @@ def relax_answers(document: Document) -> Document:
     :param document: an OpenAPI document; it is not changed
     :return: a copy without ``required`` in the schemas that only answers reach
     """
-    sent = _schemas_reached(document, (("parameters", ListOf("parameter")), ("requestBody", "request body")))
-    return cast("Document", _without_required(document, "document", sent))
+    return cast("Document", _without_required(document, "document", _sent(document)))
 
 
-def _schemas_reached(document: Document, fields: tuple[tuple[str, Kind], ...]) -> set[str]:
+def _sent(document: Document) -> set[str]:
+    """Give the reference of each component that a request reaches."""
+    fields: tuple[tuple[str, Kind], ...] = (("parameters", ListOf("parameter")), ("requestBody", "request body"))
     names: set[str] = set()
     pending: list[tuple[Any, Kind]] = []
     for path, _, operation in operations(document):

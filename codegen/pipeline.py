@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from codegen import document as documents
 from codegen import overlay as overlays
 from codegen.errors import CodegenError
 from codegen.generate import GENERATOR, PACKAGE, digest, generate_client, to_json, tool_versions, verify_client
+from codegen.progress import say
 from codegen.serialization import parse, to_yaml
 from codegen.tree import Tree, is_source, replace_file, replace_folder, staging
 from codegen.validation import require_openapi3, validate
@@ -44,11 +44,11 @@ def _corrected(tree: Tree) -> dict[str, Any]:
     if not tree.document.is_file():
         raise CodegenError("openapi.yaml is missing; run 'python -m codegen sync DOCUMENT'")
     cut = parse(tree.document.read_bytes(), "openapi.yaml")
-    present = {operation.get("operationId") for _, _, operation in documents.operations(cut)}
-    if present != set(tree.operation_ids()):
+    named, present = set(tree.operation_ids()), documents.operation_ids(cut)
+    if present != named:
         raise CodegenError(
-            f"pyproject.toml names the operations {', '.join(sorted(tree.operation_ids()))}, but openapi.yaml has"
-            f" {', '.join(sorted(map(str, present)))}; run 'python -m codegen sync DOCUMENT'"
+            f"pyproject.toml names the operations {', '.join(sorted(named))}, but openapi.yaml has"
+            f" {', '.join(sorted(present))}; run 'python -m codegen sync DOCUMENT'"
         )
     overlay = parse(tree.overlay.read_bytes(), "codegen/overlay.yaml")
     corrected = documents.prune(overlays.apply(require_openapi3(cut, "openapi.yaml"), overlay))
@@ -74,18 +74,19 @@ def generate(tree: Tree) -> None:
     """
     with staging(tree.client.parent) as folder:
         contract = _generate_aside(tree, folder)
-        _say("compiling, importing and calling it, and mypy --strict")
+        say("compiling, importing and calling it, and mypy --strict")
         verify_client(folder / PACKAGE)
         replace_folder(folder / PACKAGE, tree.client)
     replace_file(tree.contract, contract)
-    tree.record(inputs=tree.inputs(), outputs=tree.outputs())
-    _say(f"done: {len(tree.outputs())} files")
+    outputs = tree.outputs()
+    tree.record(inputs=tree.inputs(), outputs=outputs)
+    say(f"done: {len(outputs)} files")
 
 
 def _generate_aside(tree: Tree, folder: Path) -> bytes:
     corrected = _corrected(tree)
     version = tool_versions()[GENERATOR]
-    _say(f"generating {PACKAGE} with {GENERATOR} {version}")
+    say(f"generating {PACKAGE} with {GENERATOR} {version}")
     banner = _SOURCE_BANNER.format(version=version, digest=_content_digest(corrected))
     generate_client(corrected, tree.templates, folder / PACKAGE, banner)
     return _contract(corrected)
@@ -119,7 +120,7 @@ def check(tree: Tree) -> list[str]:
         return moved
     _print_lines(differences)
     if not moved and not differences:
-        _say("the tree is what generate writes")
+        say("the tree is what generate writes")
     return moved + differences
 
 
@@ -157,7 +158,3 @@ def _differences(tree: Tree, expected: dict[Path, bytes]) -> Iterator[str]:
 def _print_lines(lines: list[str]) -> None:
     for line in lines:
         print(line)
-
-
-def _say(text: str) -> None:
-    print(f"codegen: {text}", file=sys.stderr, flush=True)

@@ -11,6 +11,7 @@ from codegen import document as documents
 from codegen.changes import Change, compare
 from codegen.errors import CodegenError
 from codegen.generate import digest
+from codegen.progress import say
 from codegen.report import as_markdown, as_text, proposed_bump
 from codegen.serialization import parse, read_source, to_yaml
 from codegen.tree import Tree, replace_file
@@ -40,18 +41,18 @@ def sync(tree: Tree, source: str) -> None:
     version = cut["info"]["version"]
     if old is not None and _facts(cut) == _facts(old):
         sys.stdout.write(as_text([]))
-        _say(f"what version {version} says of our operations is what openapi.yaml has already")
+        say(f"what version {version} says of our operations is what openapi.yaml has already")
         return
     if old is None:
-        _say(f"openapi.yaml is new, with {', '.join(tree.operation_ids())}")
+        say(f"openapi.yaml is new, with {', '.join(tree.operation_ids())}")
     elif changes := compare(old, cut):
         sys.stdout.write(as_text(changes))
         replace_file(tree.changelog, _with_entry(tree, old["info"]["version"], version, changes))
     else:
-        _say(f"version {version} says the same of our operations in another form")
+        say(f"version {version} says the same of our operations in another form")
     tree.record(source={"version": version, "digest": digest(raw)})
     replace_file(tree.document, data)
-    _say("openapi.yaml is written; now run 'python -m codegen generate'")
+    say("openapi.yaml is written; now run 'python -m codegen generate'")
 
 
 def _facts(cut: dict[str, Any]) -> bytes:
@@ -63,8 +64,7 @@ def _present_cut(tree: Tree) -> dict[str, Any] | None:
     if not tree.document.is_file():
         return None
     present = parse(tree.document.read_bytes(), "openapi.yaml")
-    ids = [operation.get("operationId", "") for _, _, operation in documents.operations(present)]
-    return checked_cut(present, ids, "openapi.yaml")
+    return checked_cut(present, documents.operation_ids(present), "openapi.yaml")
 
 
 def _with_entry(tree: Tree, old: str, new: str, changes: list[Change]) -> bytes:
@@ -96,7 +96,3 @@ def _own_version(path: Path) -> str:
     if not found:
         raise CodegenError(f'{path.name} has no line like __version__ = "1.2.3"')
     return found[1]
-
-
-def _say(text: str) -> None:
-    print(f"codegen: {text}", file=sys.stderr, flush=True)

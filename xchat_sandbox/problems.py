@@ -155,10 +155,7 @@ def conversation_not_found(conversation_id: str) -> ProblemError:
         "Not Found",
         f"There is no conversation {conversation_id}.",
         kind="resource-not-found",
-        parameter="id",
-        value=conversation_id,
-        resource_id=conversation_id,
-        resource_type=RESOURCE_TYPE,
+        **_concerning(conversation_id),
     )
 
 
@@ -173,12 +170,18 @@ def conversation_forbidden(conversation_id: str) -> ProblemError:
         "Forbidden",
         f"The token's user is not part of conversation {conversation_id}.",
         kind="not-authorized-for-resource",
-        parameter="id",
-        value=conversation_id,
-        resource_id=conversation_id,
-        resource_type=RESOURCE_TYPE,
         section="data",
+        **_concerning(conversation_id),
     )
+
+
+def _concerning(conversation_id: str) -> dict[str, Any]:
+    return {
+        "parameter": "id",
+        "value": conversation_id,
+        "resource_id": conversation_id,
+        "resource_type": RESOURCE_TYPE,
+    }
 
 
 def rate_limit_exceeded(reset_at: int) -> ProblemError:
