@@ -23,7 +23,7 @@ from airflow_provider_xchat.exceptions import (
     XChatServerError,
 )
 
-__all__ = ["Answer", "conversation_answer", "mark_answer", "problems_of"]
+__all__ = ["Answer", "api_error", "conversation_answer", "mark_answer", "problems_of"]
 
 
 class Answer(Protocol):
@@ -110,6 +110,17 @@ def mark_answer(answer: Answer, request: str) -> dict[str, Any]:
     return body
 
 
+def api_error(answer: Answer, request: str) -> XChatAPIError:
+    """
+    Make an error of an answer that says no.
+
+    :param answer: the HTTP answer, no success
+    :param request: method and path of the request, for messages
+    :return: the error that fits its status, with the problems that it tells
+    """
+    return _api_error(answer, _error_problems(answer), request)
+
+
 def problems_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     List the problems of a body.
@@ -125,7 +136,7 @@ def problems_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _success_body(answer: Answer, request: str) -> dict[str, Any]:
     status = answer.status_code
     if not 200 <= status <= 299:
-        raise _api_error(answer, _error_problems(answer), request)
+        raise api_error(answer, request)
     body = _json(answer.content) if answer.content else None
     if isinstance(body, dict):
         return body

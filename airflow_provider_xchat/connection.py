@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from airflow_provider_xchat.exceptions import XChatInputError
+from airflow_provider_xchat.tokens import Grant
 
 __all__ = ["ConnectionSettings"]
 
 DEFAULT_HOST = "https://api.x.com"
 DEFAULT_TIMEOUT = 30.0
+
+# VSCHAR of RFC 6749 without the space: a line break at the end of what was pasted is the usual mistake
+_SECRET = re.compile(r"[\x21-\x7e]+")
 
 
 class AirflowConnection(Protocol):
@@ -22,6 +29,7 @@ class AirflowConnection(Protocol):
     host: Any
     port: Any
     schema: Any
+    login: Any
     password: Any
 
     @property
@@ -32,16 +40,22 @@ class AirflowConnection(Protocol):
 @dataclass(frozen=True)
 class ConnectionSettings:
     """
-    What a connection says, checked.
+    What a connection says, checked. It has an access token, or a grant, or both.
 
     :param base_url: where the API is
     :param access_token: the OAuth 2.0 user access token
     :param timeout: seconds that connecting, or a pause in an answer, may take
+    :param grant: what tokens are rotated with; None for a static token
+    :param token_store: dotted path of a token store; None for Airflow Variables
+    :param token_store_kwargs: its keyword arguments
     """
 
     base_url: str
-    access_token: str = field(repr=False)
+    access_token: str | None = field(repr=False)
     timeout: float = DEFAULT_TIMEOUT
+    grant: Grant | None = None
+    token_store: str | None = None
+    token_store_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, connection: AirflowConnection) -> ConnectionSettings:
@@ -53,13 +67,87 @@ class ConnectionSettings:
         :raises XChatInputError: when a field is missing or cannot be used
         """
         name = f"connection {connection.conn_id!r}"
-        if not connection.password:
-            raise XChatInputError(f"{name} has no password; expected the OAuth 2.0 user access token there")
+        extra = connection.extra_dejson
+        grant = _grant(connection, extra, name)
+        if not connection.password and grant is None:
+            raise XChatInputError(
+                f"{name} has no password; expected the OAuth 2.0 user access token there, or a refresh_token in the"
+                f" extra. xchat login --conn-id {connection.conn_id} puts both there"
+            )
         return cls(
             base_url=_base_url(connection, name),
-            access_token=connection.password,
-            timeout=_timeout(connection.extra_dejson.get("timeout"), name),
+            access_token=connection.password or None,
+            timeout=_timeout(extra.get("timeout"), name),
+            grant=grant,
+            token_store=_token_store(extra.get("token_store"), name),
+            token_store_kwargs=_token_store_kwargs(extra.get("token_store_kwargs"), name),
         )
+
+
+def _grant(connection: AirflowConnection, extra: Mapping[str, Any], name: str) -> Grant | None:
+    refresh_token = _secret(extra, "refresh_token", name)
+    if refresh_token is None:
+        return None
+    client_id = str(connection.login or "").strip()
+    if not client_id:
+        raise XChatInputError(f"{name} has a refresh_token but no login; expected the app's client id there")
+    return Grant(
+        client_id,
+        refresh_token,
+        _secret(extra, "client_secret", name),
+        connection.password or None,
+        _expires_at(extra.get("expires_at"), name),
+    )
+
+
+def _secret(extra: Mapping[str, Any], member: str, name: str) -> str | None:
+    value = extra.get(member)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not _SECRET.fullmatch(value):
+        raise XChatInputError(
+            f"{name} has a {member} that cannot be one; expected text of ASCII characters without spaces and line"
+            " breaks"
+        )
+    return value
+
+
+def _expires_at(value: Any, name: str) -> float | None:
+    seconds = _positive(value)
+    if seconds is not None and math.isnan(seconds):
+        raise XChatInputError(
+            f"{name} has expires_at {value!r} in its extra; expected a number of seconds since 1970-01-01 UTC"
+        )
+    return seconds
+
+
+def _token_store(value: Any, name: str) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or "." not in value:
+        raise XChatInputError(
+            f"{name} has token_store {value!r} in its extra; expected the dotted path of a class, such as"
+            " airflow_provider_xchat.token_stores.FileTokenStore"
+        )
+    return value
+
+
+def _token_store_kwargs(value: Any, name: str) -> Mapping[str, Any]:
+    parsed = value
+    if isinstance(value, str):  # as the connection form has it
+        try:
+            parsed = json.loads(value or "{}")
+        except ValueError:
+            parsed = None
+    if parsed is None and value is None:
+        return {}
+    if not isinstance(parsed, dict):
+        # It may hold a password, so it is not shown.
+        raise XChatInputError(
+            f"{name} has token_store_kwargs of type {type(value).__name__} in its extra that are no JSON object;"
+            ' expected one such as {"folder": "/var/lib/xchat"}'
+        )
+    return parsed
 
 
 def _base_url(connection: AirflowConnection, name: str) -> str:
@@ -80,12 +168,20 @@ def _base_url(connection: AirflowConnection, name: str) -> str:
 
 
 def _timeout(value: Any, name: str) -> float:
-    if value is None or value == "":
+    seconds = _positive(value)
+    if seconds is None:
         return DEFAULT_TIMEOUT
-    try:
-        seconds = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        seconds = math.nan
-    if not (0 < seconds < math.inf):
+    if math.isnan(seconds):
         raise XChatInputError(f"{name} has timeout {value!r} in its extra; expected a number of seconds above 0")
     return seconds
+
+
+def _positive(value: Any) -> float | None:
+    """Read a number above 0 that may come as text; None when there is none, NaN when it is anything else."""
+    if value is None or value == "":
+        return None
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return math.nan
+    return number if 0 < number < math.inf else math.nan

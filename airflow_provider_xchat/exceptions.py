@@ -7,9 +7,11 @@ Every error that this provider raises on purpose.
     ├── XChatInputError *           what was given cannot be right; nothing was sent
     ├── XChatConnectionError        no whole answer came: DNS, refused, timeout, cut off
     ├── XChatAnswerError            an answer came that is none of the API's: not JSON, or JSON of another shape
+    ├── XChatTokenStoreError        the place where rotated tokens are kept cannot be read or written
+    │   └── XChatTokenLostError *   a rotated token could not be saved: sign in again
     └── XChatAPIError               X answered, and said no; has status and problems
         ├── XChatBadRequestError *  400: X finds the request wrong
-        ├── XChatAuthError *        401: the access token is not (or no longer) good, sign in again
+        ├── XChatAuthError *        401, or a dead refresh token: sign in again
         ├── XChatCreditsError *     402: the account has no credits left
         ├── XChatForbiddenError *   403: a scope is missing, or the account is not in the conversation
         ├── XChatNotFoundError *    404: no such conversation
@@ -22,6 +24,7 @@ No error holds a token, a request header or the body of a request.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -41,6 +44,8 @@ __all__ = [
     "XChatNotFoundError",
     "XChatRateLimitError",
     "XChatServerError",
+    "XChatTokenLostError",
+    "XChatTokenStoreError",
 ]
 
 Problem = Mapping[str, Any]
@@ -69,6 +74,27 @@ class XChatAnswerError(XChatError):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class XChatTokenStoreError(XChatError):
+    """
+    The token store cannot be read or written, or others keep it locked; no token was used up.
+
+    Another try may succeed.
+    """
+
+
+class XChatTokenLostError(XChatTokenStoreError, AirflowFailException):
+    """
+    X has rotated the token, and the new one could not be saved: somebody must sign in again.
+
+    :param message: what went wrong
+    :param conn_id: the connection
+    """
+
+    def __init__(self, message: str, conn_id: str) -> None:
+        super().__init__(f"{message} {_sign_in(conn_id)}")
+        self.conn_id = conn_id
 
 
 class XChatAPIError(XChatError):
@@ -112,9 +138,17 @@ class XChatBadRequestError(XChatAPIError, AirflowFailException):
 
 
 class XChatAuthError(XChatAPIError, AirflowFailException):
-    """The access token is not, or no longer, good: somebody must sign in again."""
+    """The access token, the refresh token or the client is not, or no longer, good: somebody must sign in again."""
 
-    advice = "The access token is invalid or has expired: sign in again and put the new token into the connection."
+    #: the connection whose token it is, where that is known
+    conn_id: str | None = None
+
+    def _advice(self) -> str:
+        if any(problem.get("error") in ("invalid_client", "unauthorized_client") for problem in self.problems):
+            return f"X does not take the client id or the client secret: correct them. {_sign_in(self.conn_id)}"
+        if any("error" in problem for problem in self.problems):
+            return f"The refresh token was used up, revoked or has expired. {_sign_in(self.conn_id)}"
+        return f"The access token is invalid or has expired. {_sign_in(self.conn_id)}"
 
 
 class XChatCreditsError(XChatAPIError, AirflowFailException):
@@ -149,13 +183,20 @@ class XChatServerError(XChatAPIError):
     """X failed; the same request may succeed later."""
 
 
+def _sign_in(conn_id: str | None) -> str:
+    return f"To sign in again: xchat login --conn-id {shlex.quote(conn_id or 'xchat_default')}"
+
+
 def problem_text(problem: Problem) -> str:
     """
     Put a problem into words, whichever of X's forms it has.
 
-    :param problem: an RFC 7807 object, or an object with ``code`` and ``message``
+    :param problem: an RFC 7807 object, an object with ``code`` and ``message``, or one of OAuth 2.0 (RFC 6749,
+        section 5.2)
     :return: a phrase, without a full stop at its end
     """
+    if isinstance(problem.get("error"), str):
+        return ": ".join(str(problem[name]).rstrip(".") for name in ("error", "error_description") if problem.get(name))
     if "message" in problem:
         code = f" (code {problem['code']})" if "code" in problem else ""
         return f"{str(problem['message']).rstrip('.')}{code}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow.providers.common.compat.sdk import BaseHook
@@ -30,6 +32,8 @@ __all__ = ["XChatHook"]
 #: A user id that nobody has: asking for it shows whether the token is good, and gets nothing that would be billed.
 _NOBODY = "0"
 
+_EXPIRED = "Access token expired; will be refreshed by the next task."
+
 
 class XChatHook(BaseHook):
     """
@@ -38,6 +42,9 @@ class XChatHook(BaseHook):
     Both calls come as a method and as a coroutine (``a…``), for ``@task`` functions of either kind. What they return
     is the answer's JSON, lossless. Used with ``with`` (or ``async with``), the hook closes the connections that it
     has opened; without it, they stay open for the next call until the process ends.
+
+    With a refresh token in the connection, the access token is refreshed shortly before it expires or when X refuses
+    it, by one process for all of them, and kept in the connection's token store (Airflow Variables by default).
 
     :param xchat_conn_id: id of a connection of type ``xchat``; its password is the access token
     """
@@ -75,7 +82,7 @@ class XChatHook(BaseHook):
         :raises XChatInputError: when the connection cannot be used
         """
         if self._client is None:
-            self._client = _client(ConnectionSettings.of(self.get_connection(self.xchat_conn_id)))
+            self._client = self._made(self.get_connection(self.xchat_conn_id))
         return self._client
 
     def get_conn(self) -> Client:
@@ -95,7 +102,12 @@ class XChatHook(BaseHook):
     async def _connect(self) -> Client:
         from airflow.providers.common.compat.connection import get_async_connection
 
-        return _client(ConnectionSettings.of(await get_async_connection(self.xchat_conn_id)))
+        return self._made(await get_async_connection(self.xchat_conn_id))
+
+    def _made(self, connection: Any) -> Client:
+        from airflow_provider_xchat.clients import rotating_client
+
+        return rotating_client(ConnectionSettings.of(connection), self.xchat_conn_id)
 
     def close(self) -> None:
         """Close the connections that :meth:`get_conversation` and :meth:`mark_conversation_read` have opened."""
@@ -147,7 +159,8 @@ class XChatHook(BaseHook):
         from airflow_provider_xchat import calls
 
         call = calls.get_conversation(conversation_id, chat_conversation_fields, expansions, user_fields, extra)
-        return call.send(self.client)
+        with self._named():
+            return call.send(self.client)
 
     async def aget_conversation(
         self,
@@ -162,7 +175,8 @@ class XChatHook(BaseHook):
         from airflow_provider_xchat import calls
 
         call = calls.get_conversation(conversation_id, chat_conversation_fields, expansions, user_fields, extra)
-        return await call.asend(await self._client_of_loop())
+        with self._named():
+            return await call.asend(await self._client_of_loop())
 
     def mark_conversation_read(self, conversation_id: str | int, seen_until_sequence_id: str | int) -> dict[str, Any]:
         """
@@ -181,7 +195,9 @@ class XChatHook(BaseHook):
         """
         from airflow_provider_xchat import calls
 
-        return calls.mark_conversation_read(conversation_id, seen_until_sequence_id).send(self.client)
+        call = calls.mark_conversation_read(conversation_id, seen_until_sequence_id)
+        with self._named():
+            return call.send(self.client)
 
     async def amark_conversation_read(
         self, conversation_id: str | int, seen_until_sequence_id: str | int
@@ -190,16 +206,40 @@ class XChatHook(BaseHook):
         from airflow_provider_xchat import calls
 
         call = calls.mark_conversation_read(conversation_id, seen_until_sequence_id)
-        return await call.asend(await self._client_of_loop())
+        with self._named():
+            return await call.asend(await self._client_of_loop())
+
+    def refresh_access_token(self, min_remaining: float = 0.0) -> datetime | None:
+        """
+        Get a new access token unless the one there is lasts long enough; for a task that keeps it fresh.
+
+        :param min_remaining: how long it must last (seconds)
+        :return: when it expires; None when X did not say
+        :raises XChatInputError: when the connection cannot be used, or has no refresh token
+        :raises XChatAuthError: when somebody must sign in again
+        :raises XChatError: when the token could not be refreshed or saved
+        """
+        from airflow_provider_xchat.clients import rotating_tokens
+
+        tokens = rotating_tokens(ConnectionSettings.of(self.get_connection(self.xchat_conn_id)), self.xchat_conn_id)
+        if tokens is None:
+            raise XChatInputError(
+                f"connection {self.xchat_conn_id!r} has no refresh_token in its extra, so its token cannot be"
+                f" refreshed. To sign in for one: xchat login --conn-id {self.xchat_conn_id}"
+            )
+        expires_at = tokens.lasting(min_remaining).expires_at
+        return None if expires_at is None else datetime.fromtimestamp(expires_at, UTC)
 
     def test_connection(self) -> tuple[bool, str]:
         """
         Say whether the connection works, by asking for a conversation that cannot exist.
 
+        Nothing is refreshed and nothing written: the next task does that.
+
         :return: whether X knows the token, and a sentence for the person who pressed the button
         """
         try:
-            self.get_conversation(_NOBODY)
+            return self._test()
         except (XChatAuthError, XChatCreditsError, XChatForbiddenError, XChatServerError) as error:
             return False, str(error)
         except XChatRateLimitError as error:
@@ -210,17 +250,37 @@ class XChatHook(BaseHook):
             return False, str(error)
         finally:
             self.close()
+
+    def _test(self) -> tuple[bool, str]:
+        from airflow_provider_xchat.clients import rotating_tokens, static_client
+
+        settings = ConnectionSettings.of(self.get_connection(self.xchat_conn_id))
+        # Airflow tests a connection under an id of its own, so messages do not name it.
+        tokens = rotating_tokens(settings, self.default_conn_name)
+        access_token = settings.access_token
+        if tokens is not None:
+            latest = tokens.stored()
+            if latest.expires_within(0):
+                return True, _EXPIRED
+            access_token = latest.access_token
+        self._client = static_client(settings, access_token)
+        try:
+            self.get_conversation(_NOBODY)
+        except XChatAuthError:
+            if tokens is None:
+                raise
+            return True, _EXPIRED
         return True, "X knows the token."
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Have an error name the connection to sign in for."""
+        try:
+            yield
+        except XChatAuthError as error:
+            error.conn_id = self.xchat_conn_id
+            raise
 
 
 def _failed(task: asyncio.Task[Client]) -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None)
-
-
-def _client(settings: ConnectionSettings) -> Client:
-    from xchat_client import Client
-
-    try:
-        return Client(settings.base_url, token=settings.access_token, timeout=settings.timeout)
-    except ValueError as error:
-        raise XChatInputError(f"the connection's password cannot be used: {error}") from None

@@ -1,0 +1,72 @@
+"""From what a connection says to what sends requests with its token."""
+
+from __future__ import annotations
+
+from xchat_client import Client
+from xchat_client.client import BearerToken
+
+from airflow_provider_xchat.auth import XChatAuth
+from airflow_provider_xchat.connection import ConnectionSettings
+from airflow_provider_xchat.exceptions import XChatInputError
+from airflow_provider_xchat.masking import mask
+from airflow_provider_xchat.rotation import RotatingTokens
+from airflow_provider_xchat.token_stores import token_store
+
+__all__ = ["rotating_client", "rotating_tokens", "static_client"]
+
+
+def static_client(settings: ConnectionSettings, access_token: str | None) -> Client:
+    """
+    Make a client that sends one token, whatever X says to it.
+
+    :param settings: what the connection says
+    :param access_token: the token
+    :return: the client
+    :raises XChatInputError: when it cannot be a token
+    """
+    return Client(settings.base_url, auth=_bearer(access_token or ""), timeout=settings.timeout)
+
+
+def rotating_client(settings: ConnectionSettings, conn_id: str) -> Client:
+    """
+    Make a client that refreshes its token when the connection has what that takes.
+
+    :param settings: what the connection says
+    :param conn_id: its id, for messages
+    :return: the client
+    :raises XChatInputError: when the access token or the token store cannot be one
+    """
+    tokens = rotating_tokens(settings, conn_id)
+    if tokens is None:
+        return static_client(settings, settings.access_token)
+    return Client(settings.base_url, auth=XChatAuth(tokens), timeout=settings.timeout)
+
+
+def rotating_tokens(settings: ConnectionSettings, conn_id: str) -> RotatingTokens | None:
+    """
+    Give the tokens of a connection that has a refresh token.
+
+    :param settings: what the connection says
+    :param conn_id: its id, for messages
+    :return: None for a static token
+    :raises XChatInputError: when the access token or the token store cannot be one
+    """
+    if settings.grant is None:
+        return None
+    if settings.access_token is not None:
+        _bearer(settings.access_token)
+    return RotatingTokens(
+        settings.grant,
+        token_store(settings.token_store, settings.token_store_kwargs),
+        base_url=settings.base_url,
+        timeout=settings.timeout,
+        conn_id=conn_id,
+    )
+
+
+def _bearer(access_token: str) -> BearerToken:
+    mask([access_token] if access_token else [])
+    try:
+        return BearerToken(access_token)
+    except ValueError as error:
+        raise XChatInputError(f"the connection's password cannot be used: {error}") from None

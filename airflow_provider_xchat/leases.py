@@ -1,0 +1,155 @@
+"""
+Keeps processes out of each other's refresh: a file lock among those of one machine, a lease among machines.
+
+A refresh token is good for one use, and Airflow Variables have no compare-and-swap. What they are is a register that
+each process can read and write, and for that there is Fischer's protocol (Lamport, "A Fast Mutual Exclusion
+Algorithm", 1987): who finds the lease free writes its own name, waits until everybody who found it free at the same
+time has written, too, and reads again. The last writer's name stands there; it holds the lease. This is safe as long
+as nobody's write comes later after its read than the others wait, so whoever was that slow knows by its own clock,
+and tries again. No two clocks are ever compared.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from airflow_provider_xchat.tokens import TokenStore
+
+__all__ = ["HOLD", "STALE", "Lease", "file_lock", "machine_lock"]
+
+#: a write that comes later after its read than this does not count; as long does everybody wait after its write
+SETTLE = 2.0
+#: how long a holder may work, from its write on
+HOLD = 16.0
+#: a lease that somebody has seen unchanged for so long is up for grabs: its holder has stopped, or is dead
+STALE = 20.0
+#: how long to wait for others before giving up: enough to see two holders die
+PATIENCE = 60.0
+
+_POLL = 0.5
+_FREE = "free "
+
+
+class Lease:
+    """
+    A lease on a key of a store.
+
+    :param store: where it stands
+    :param key: the key of what it protects
+    """
+
+    def __init__(self, store: TokenStore, key: str) -> None:
+        self._store = store
+        self._key = f"{key}_lease"
+
+    @contextmanager
+    def held(self, wanted: Callable[[], bool]) -> Iterator[float | None]:
+        """
+        Hold the lease while the context lasts.
+
+        :param wanted: asked while others hold it: whether to wait on
+        :return: a context manager that gives the time (of ``time.monotonic``) until which the lease is held for sure;
+            None when it is not held, as it was no longer wanted
+        :raises TimeoutError: on entering, when others hold it for too long, or the store is too slow or cannot be
+            written
+        """
+        acquired = self._acquire(wanted)
+        if acquired is None:
+            yield None
+            return
+        name, held_from = acquired
+        try:
+            yield held_from + HOLD
+        finally:
+            # Nobody waits for it in vain when this goes wrong, only longer. Late in its time it is left alone: a write
+            # that is delayed could free what is somebody else's by then.
+            with suppress(Exception):
+                if time.monotonic() < held_from + HOLD / 2 and self._store.load(self._key) == name:
+                    self._store.save(self._key, _FREE + secrets.token_hex(8))
+
+    def _acquire(self, wanted: Callable[[], bool]) -> tuple[str, float] | None:
+        give_up_at = time.monotonic() + PATIENCE
+        found, seen_at = None, 0.0
+        trouble = "others hold it"
+        while True:
+            read_at = time.monotonic()
+            before, found = found, self._store.load(self._key)
+            if found != before:
+                seen_at = time.monotonic()
+            if found is None or found.startswith(_FREE) or read_at - seen_at >= STALE:
+                # A new name for each try: a write that was given up may still arrive.
+                name = f"{secrets.token_hex(8)} {socket.gethostname()} {os.getpid()}"
+                try:
+                    self._store.save(self._key, name)
+                except Exception as error:  # noqa: BLE001  of any kind; two that write a new key at once may collide
+                    trouble = f"it cannot be written: {error}"
+                else:
+                    written_at = time.monotonic()
+                    if written_at - read_at < SETTLE:
+                        time.sleep(SETTLE)
+                        if self._store.load(self._key) == name:
+                            return name, written_at
+                    else:
+                        took = f"{written_at - read_at:.1f} s"
+                        trouble = f"the store takes too long to read and write ({took}, the limit is {SETTLE:.0f} s)"
+            if not wanted():
+                return None
+            if time.monotonic() > give_up_at:
+                raise TimeoutError(f"no lease on the token within {PATIENCE:.0f} s: {trouble}")
+            time.sleep(_POLL)
+
+
+def machine_lock(key: str) -> Path:
+    """
+    Name the file by which the processes of one user on one machine keep each other out.
+
+    :param key: the key of what is locked
+    :return: a path in a folder, below the folder for temporary files, that only this user can use
+    :raises OSError: when there is no such folder, or it is somebody else's
+    """
+    folder = Path(tempfile.gettempdir()) / f"airflow-provider-xchat-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077 or folder.is_symlink():
+        raise PermissionError(f"{folder} is not this user's alone")
+    return folder / f"{key}.lock"
+
+
+@contextmanager
+def file_lock(path: Path, timeout: float) -> Iterator[None]:
+    """
+    Lock a file while the context lasts, against other threads and processes of this machine.
+
+    The kernel unlocks it when its holder dies. The file stays, empty.
+
+    :param path: the file, made when it is missing
+    :param timeout: how long to wait for it at most (seconds)
+    :raises TimeoutError: on entering, when others hold it for longer
+    :raises OSError: on entering, when the file cannot be opened
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        give_up_at = time.monotonic() + timeout
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > give_up_at:
+                    raise TimeoutError(f"{path} was locked by another process for {timeout:.0f} s") from None
+                time.sleep(0.02)
+        try:
+            yield
+        finally:
+            # Closing alone would not unlock it for a process that was forked meanwhile.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+    finally:
+        os.close(descriptor)

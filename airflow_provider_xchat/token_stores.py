@@ -1,0 +1,159 @@
+"""The stores that come with this provider, and the way to a user's own."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_xchat.exceptions import XChatInputError
+from airflow_provider_xchat.leases import file_lock
+from airflow_provider_xchat.tokens import TokenStore
+
+__all__ = ["AirflowVariableStore", "FileTokenStore", "token_store"]
+
+
+class AirflowVariableStore:
+    """
+    Keeps texts in Airflow Variables: encrypted with the Fernet key, and within reach of every worker.
+
+    Workers of Airflow 3 can write Variables, but not connections. There is no lock, so leases are written instead.
+    """
+
+    # Airflow 3.1 sends requests and reads answers on one socket without a lock of its own.
+    _one_at_a_time = threading.RLock()
+
+    def load(self, key: str) -> str | None:
+        """Read a Variable; see :meth:`airflow_provider_xchat.tokens.TokenStore.load`."""
+        with self._one_at_a_time:
+            found = _read(key)
+            # Airflow calls a Variable that it could not read "not found", so absence counts when it is seen twice.
+            return _read(key) if found is None else found
+
+    def save(self, key: str, value: str) -> None:
+        """Write a Variable; see :meth:`airflow_provider_xchat.tokens.TokenStore.save`."""
+        with self._one_at_a_time:
+            _variable().set(key, value, description="A token that airflow-provider-xchat rotates; do not edit it.")
+
+    def delete(self, key: str) -> None:
+        """Remove a Variable; see :meth:`airflow_provider_xchat.tokens.TokenStore.delete`."""
+        with self._one_at_a_time:
+            # Airflow 3 fails for a Variable that is not there.
+            if self.load(key) is not None:
+                _variable().delete(key)
+
+
+def _variable() -> Any:
+    # As Airflow itself tells: there is a supervisor to ask in tasks and triggers of Airflow 3, and nowhere else.
+    if hasattr(sys.modules.get("airflow.sdk.execution_time.task_runner"), "SUPERVISOR_COMMS"):
+        from airflow.sdk import Variable
+
+        return Variable
+    from airflow.models.variable import Variable as StoredVariable
+
+    return StoredVariable
+
+
+def _read(key: str) -> str | None:
+    variable = _variable()
+    if variable.__module__.startswith("airflow.sdk."):
+        found = variable.get(key, default=None)
+    else:
+        found = variable.get(key, default_var=None)
+    return None if found is None else str(found)
+
+
+class FileTokenStore:
+    """
+    Keeps each text in a file that nobody else may read, for use on one machine or without Airflow.
+
+    :param folder: where; made when it is missing
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self._folder = Path(folder).expanduser()
+
+    def load(self, key: str) -> str | None:
+        """Read a file; see :meth:`airflow_provider_xchat.tokens.TokenStore.load`."""
+        try:
+            return self._path(key).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
+    def save(self, key: str, value: str) -> None:
+        """Replace a file (mode 0600); see :meth:`airflow_provider_xchat.tokens.TokenStore.save`."""
+        path = self._path(key)
+        self._make_folder()
+        # mkstemp gives mode 0600 from the start; the rename replaces the old file in one step.
+        descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=f".{key}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(value)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                Path(name).unlink()
+            raise
+        # The new name is on the disk only when the folder is.
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def delete(self, key: str) -> None:
+        """Remove a file; see :meth:`airflow_provider_xchat.tokens.TokenStore.delete`."""
+        self._path(key).unlink(missing_ok=True)
+
+    def lock(self, key: str, timeout: float) -> AbstractContextManager[None]:
+        """Lock; see :meth:`airflow_provider_xchat.tokens.LockingTokenStore.lock`. The kernel frees a dead holder's."""
+        self._make_folder()
+        return file_lock(self._path(key).with_suffix(".lock"), timeout)
+
+    def _make_folder(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _path(self, key: str) -> Path:
+        if not re.fullmatch(r"\w+", key, re.ASCII):
+            raise ValueError(f"a key has letters, digits and underscores only, not {key!r}")
+        return self._folder / f"{key}.json"
+
+
+def token_store(path: str | None = None, kwargs: Mapping[str, Any] | None = None) -> TokenStore:
+    """
+    Make the store that a connection names.
+
+    :param path: dotted path of a class, or of a function that gives a store; None for Airflow Variables
+    :param kwargs: its keyword arguments
+    :return: the store
+    :raises XChatInputError: when there is no such thing, it cannot be made, or it is no :class:`TokenStore`
+    """
+    if path is None:
+        return AirflowVariableStore()
+    module, _, name = path.rpartition(".")
+    try:
+        make = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise XChatInputError(
+            f"token_store is {path!r}, which cannot be imported ({type(error).__name__}: {error}); expected the dotted"
+            " path of a class, such as airflow_provider_xchat.token_stores.FileTokenStore"
+        ) from None
+    try:
+        store = make(**(kwargs or {}))
+    except TypeError as error:
+        raise XChatInputError(f"token_store {path!r} cannot be made with token_store_kwargs: {error}") from None
+    if not isinstance(store, TokenStore):
+        raise XChatInputError(
+            f"token_store {path!r} gives a {type(store).__name__}, which lacks load, save or delete; expected a"
+            " airflow_provider_xchat.tokens.TokenStore"
+        )
+    return store
