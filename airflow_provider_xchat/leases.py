@@ -12,25 +12,30 @@ and tries again. No two clocks are ever compared.
 from __future__ import annotations
 
 import fcntl
+import logging
+import math
 import os
 import secrets
 import socket
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from airflow_provider_xchat.tokens import TokenStore
+from airflow_provider_xchat.tokens import LockingTokenStore, TokenStore
 
-__all__ = ["HOLD", "STALE", "Lease", "file_lock", "machine_lock"]
+__all__ = ["PATIENCE", "Lease", "everybody_else_out", "file_lock", "this_machine_out"]
+
+log = logging.getLogger(__name__)
 
 #: a write that comes later after its read than this does not count; as long does everybody wait after its write
 SETTLE = 2.0
 #: how long a holder may work, from its write on
-HOLD = 16.0
+HOLD = 12.0
 #: a lease that somebody has seen unchanged for so long is up for grabs: its holder has stopped, or is dead
-STALE = 20.0
+STALE = 16.0
 #: how long to wait for others before giving up: enough to see two holders die
 PATIENCE = 60.0
 
@@ -100,26 +105,63 @@ class Lease:
                     else:
                         took = f"{written_at - read_at:.1f} s"
                         trouble = f"the store takes too long to read and write ({took}, the limit is {SETTLE:.0f} s)"
-            if not wanted():
-                return None
             if time.monotonic() > give_up_at:
                 raise TimeoutError(f"no lease on the token within {PATIENCE:.0f} s: {trouble}")
             time.sleep(_POLL)
+            if not wanted():
+                return None
 
 
-def machine_lock(key: str) -> Path:
+@contextmanager
+def everybody_else_out(store: TokenStore, key: str, wanted: Callable[[], bool]) -> Iterator[float | None]:
     """
-    Name the file by which the processes of one user on one machine keep each other out.
+    Keep every other process out, by the store's own lock where it has one, else by a lease.
 
-    :param key: the key of what is locked
-    :return: a path in a folder, below the folder for temporary files, that only this user can use
-    :raises OSError: when there is no such folder, or it is somebody else's
+    :param store: where the token is
+    :param key: its key
+    :param wanted: asked while others hold the lease: whether to wait on
+    :return: a context manager that gives the time (of ``time.monotonic``) until which this holds for sure; None when
+        it does not hold, as it was no longer wanted
+    :raises TimeoutError: on entering, when others are in for too long
     """
+    if not isinstance(store, LockingTokenStore):
+        with Lease(store, key).held(wanted) as until:
+            yield until
+        return
+    lock = store.lock(key, PATIENCE)
+    lock.__enter__()
+    try:
+        yield math.inf
+    finally:
+        try:
+            lock.__exit__(None, None, None)
+        except Exception as error:  # noqa: BLE001  of any kind, and what was to be done is done
+            log.warning("the lock on a token was not freed: %s", type(error).__name__)
+
+
+@contextmanager
+def this_machine_out(key: str) -> Iterator[None]:
+    """
+    Keep the other processes of this user on this machine out, so that not all of them wait for a lease.
+
+    :param key: the key of the token
+    :return: a context manager that may also fail to keep them out: the lease is what counts
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(file_lock(_lock_file(key), PATIENCE))
+        except OSError as error:  # TimeoutError is one, too
+            log.debug("going on without a file lock: %s", error)
+        yield
+
+
+def _lock_file(key: str) -> Path:
     folder = Path(tempfile.gettempdir()) / f"airflow-provider-xchat-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
-    if status.st_uid != os.getuid() or status.st_mode & 0o077 or folder.is_symlink():
-        raise PermissionError(f"{folder} is not this user's alone")
+    # Below a folder that everybody may write into, somebody else may have been first.
+    if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode):
+        raise PermissionError(f"{folder} is not a folder of this user")
     return folder / f"{key}.lock"
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from airflow_provider_xchat.exceptions import (
@@ -29,10 +30,10 @@ from airflow_provider_xchat.exceptions import (
     XChatTokenLostError,
     XChatTokenStoreError,
 )
-from airflow_provider_xchat.leases import PATIENCE, Lease, file_lock, machine_lock
+from airflow_provider_xchat.leases import PATIENCE, everybody_else_out, this_machine_out
 from airflow_provider_xchat.masking import mask
 from airflow_provider_xchat.token_endpoint import TokenEndpoint
-from airflow_provider_xchat.tokens import Grant, LockingTokenStore, Token, TokenStore, without
+from airflow_provider_xchat.tokens import Grant, Token, TokenStore, without
 
 __all__ = ["RotatingTokens"]
 
@@ -49,8 +50,6 @@ RETRY_AFTER = (1.0, 4.0)
 LOOK_AGAIN_AFTER = (0.5, 1.0, 2.0)
 #: how long (seconds) a token that is still good is used before a refresh that failed is tried again
 PUT_OFF = 60.0
-#: how long (seconds) saving is tried; a restart of Airflow's API server takes less
-SAVE_FOR = 60.0
 
 
 class RotatingTokens:
@@ -62,6 +61,8 @@ class RotatingTokens:
     :param base_url: where the API is
     :param timeout: seconds that the token endpoint may take
     :param conn_id: the connection to sign in again for, for messages
+    :param save_for: how long (seconds) to try to save a new token; a restart of Airflow's API server takes less than
+        the default
     """
 
     def __init__(
@@ -72,9 +73,11 @@ class RotatingTokens:
         base_url: str = "https://api.x.com",
         timeout: float = 30.0,
         conn_id: str = "xchat_default",
+        save_for: float = 60.0,
     ) -> None:
         self._grant = grant
         self._store = store
+        self._save_for = save_for
         self._endpoint = TokenEndpoint(base_url, grant.client_id, grant.client_secret, timeout, conn_id)
         self._conn_id = conn_id
         self._jitter = random.SystemRandom().random()
@@ -187,7 +190,7 @@ class RotatingTokens:
         with self._alone_in_this_process():
             # Of all that have waited here, the first one has done it.
             if self._known is None or not self._supersedes(self._known, stale, lasting):
-                with self._alone_on_this_machine():
+                with this_machine_out(self._grant.key):
                     latest = self.stored()
                     if not self._supersedes(latest, stale, lasting):
                         latest = self._rotated_among_machines(stale, lasting)
@@ -195,7 +198,7 @@ class RotatingTokens:
             return self._known
 
     def _rotated_among_machines(self, stale: Token, lasting: float) -> Token:
-        with self._alone(wanted=lambda: not self._supersedes(self.stored(), stale, lasting)) as until:
+        with self._alone(stale, lasting) as until:
             if self._unsaved is not None:
                 self._save(self._unsaved)
             latest = self.stored()
@@ -203,7 +206,7 @@ class RotatingTokens:
                 return latest
             if until is None:
                 raise XChatTokenStoreError("the token store has lost a token that it had a moment ago")
-            return _uninterrupted(lambda: self._refreshed(latest, until))
+            return _uninterrupted(partial(self._refreshed, latest, until))
 
     def _refreshed(self, latest: Token, until: float) -> Token:
         issued = self._endpoint.refresh(latest, until=until)
@@ -225,7 +228,7 @@ class RotatingTokens:
 
     def _save(self, token: Token) -> None:
         self._unsaved, text = token, token.to_json()
-        give_up_at = time.monotonic() + SAVE_FOR
+        give_up_at = time.monotonic() + self._save_for
         pause = 0.1
         while True:
             try:
@@ -236,8 +239,8 @@ class RotatingTokens:
             except XChatTokenStoreError as error:
                 if time.monotonic() + pause > give_up_at:
                     raise XChatTokenLostError(
-                        f"X has rotated the token of connection {self._conn_id!r}, and for {SAVE_FOR:.0f} s the new one"
-                        f" could not be saved: {error}. The old refresh token is used up.",
+                        f"X has rotated the token of connection {self._conn_id!r}, and the new one could not be saved"
+                        f" for {self._save_for:.0f} s: {error}. The old refresh token is used up.",
                         self._conn_id,
                     ) from None
                 log.warning("A rotated X Chat token is not saved yet: %s", error)
@@ -272,32 +275,15 @@ class RotatingTokens:
             self._lock.release()
 
     @contextmanager
-    def _alone_on_this_machine(self) -> Iterator[None]:
+    def _alone(self, stale: Token, lasting: float) -> Iterator[float | None]:
         with ExitStack() as held:
-            try:
-                held.enter_context(file_lock(machine_lock(self._grant.key), PATIENCE))
-            except OSError as error:  # TimeoutError is one, too
-                # This lock only spares waiting for the one that counts.
-                log.debug("going on without a file lock: %s", error)
-            yield
-
-    @contextmanager
-    def _alone(self, wanted: Callable[[], bool]) -> Iterator[float | None]:
-        """Keep everybody else out, by the store's own lock where it has one; see :meth:`Lease.held`."""
-        held = ExitStack()
-        until: float | None = math.inf
-        with self._store_errors("locked"):
-            if isinstance(self._store, LockingTokenStore):
-                held.enter_context(self._store.lock(self._grant.key, PATIENCE))
-            else:
-                until = held.enter_context(Lease(self._store, self._grant.key).held(wanted))
-        try:
+            with self._store_errors("locked"):
+                wanted = partial(self._wanted, stale, lasting)
+                until = held.enter_context(everybody_else_out(self._store, self._grant.key, wanted))
             yield until
-        finally:
-            try:
-                held.close()
-            except Exception as error:  # noqa: BLE001  of any kind, and what was to be done is done
-                log.warning("the lock on an X Chat token was not freed: %s", type(error).__name__)
+
+    def _wanted(self, stale: Token, lasting: float) -> bool:
+        return not self._supersedes(self.stored(), stale, lasting)
 
     @contextmanager
     def _store_errors(self, done: str, token: Token | None = None) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -31,6 +32,9 @@ __all__ = ["XChatHook"]
 
 #: A user id that nobody has: asking for it shows whether the token is good, and gets nothing that would be billed.
 _NOBODY = "0"
+
+# Not of the hook: one with a lock could not be copied, and Airflow copies operators with what they hold.
+_MAKING = threading.Lock()
 
 _EXPIRED = "Access token expired; will be refreshed by the next task."
 
@@ -81,9 +85,12 @@ class XChatHook(BaseHook):
 
         :raises XChatInputError: when the connection cannot be used
         """
-        if self._client is None:
-            self._client = self._made(self.get_connection(self.xchat_conn_id))
-        return self._client
+        with _MAKING:  # threads that start together share one client
+            if self._client is None:
+                made = self._made(self.get_connection(self.xchat_conn_id))
+                made.get_httpx_client()
+                self._client = made
+            return self._client
 
     def get_conn(self) -> Client:
         """Return :attr:`client`, under the name that every hook has for it."""
