@@ -36,7 +36,7 @@ SETTLE = 2.0
 HOLD = 12.0
 #: a lease that somebody has seen unchanged for so long is up for grabs: its holder has stopped, or is dead
 STALE = 16.0
-#: how long to wait for others before giving up: enough to see two holders die
+#: how long to wait for others before giving up: enough to see three holders die
 PATIENCE = 60.0
 
 _POLL = 0.5
@@ -49,10 +49,12 @@ class Lease:
 
     :param store: where it stands
     :param key: the key of what it protects
+    :param patience: how long (seconds) to wait for others before giving up
     """
 
-    def __init__(self, store: TokenStore, key: str) -> None:
+    def __init__(self, store: TokenStore, key: str, patience: float = PATIENCE) -> None:
         self._store = store
+        self._patience = patience
         self._key = f"{key}_lease"
 
     @contextmanager
@@ -81,7 +83,7 @@ class Lease:
                     self._store.save(self._key, _FREE + secrets.token_hex(8))
 
     def _acquire(self, wanted: Callable[[], bool]) -> tuple[str, float] | None:
-        give_up_at = time.monotonic() + PATIENCE
+        give_up_at = time.monotonic() + self._patience
         found, seen_at = None, 0.0
         trouble = "others hold it"
         while True:
@@ -106,7 +108,7 @@ class Lease:
                         took = f"{written_at - read_at:.1f} s"
                         trouble = f"the store takes too long to read and write ({took}, the limit is {SETTLE:.0f} s)"
             if time.monotonic() > give_up_at:
-                raise TimeoutError(f"no lease on the token within {PATIENCE:.0f} s: {trouble}")
+                raise TimeoutError(f"no lease on the token within {self._patience:.0f} s: {trouble}")
             time.sleep(_POLL)
             if not wanted():
                 return None

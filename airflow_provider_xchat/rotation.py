@@ -134,7 +134,7 @@ class RotatingTokens:
 
         :param seconds: how long it must last at least; a token of which that is not known is replaced
         :return: the token; a new one may not last so long either
-        :raises XChatError: as :meth:`current` says
+        :raises XChatError: as :meth:`current` says, and also when the token endpoint fails while the old token is good
         """
         token = self._known = self.stored()
         if token.expires_at is None or token.expires_within(seconds):
@@ -165,7 +165,7 @@ class RotatingTokens:
     def _put_off(self, token: Token) -> bool:
         return time.monotonic() < self._not_before and not token.expires_within(0)
 
-    def _rotated(self, stale: Token, *, refused: bool, lasting: float = 0.0) -> Token:
+    def _rotated(self, stale: Token, *, refused: bool, lasting: float | None = None) -> Token:
         for pause in (*RETRY_AFTER, None):
             try:
                 return self._rotated_once(stale, lasting)
@@ -174,19 +174,20 @@ class RotatingTokens:
             except XChatAuthError as error:
                 return self._saved_by_somebody_else(stale, error)
             except XChatError as error:
-                if not refused and not stale.expires_within(0):
+                still_good = not refused and not stale.expires_within(0)
+                if still_good and lasting is None:
                     log.warning("X Chat token of %r not refreshed, the old one is still good: %s", self._conn_id, error)
                     self._not_before = time.monotonic() + PUT_OFF
                     return stale
                 # It may be that X has rotated the token, and the answer got lost. As the old access token is of no use
                 # any more, nothing is lost by finding out.
-                if pause is None or not isinstance(error, _MAY_PASS):
+                if pause is None or still_good or not isinstance(error, _MAY_PASS):
                     raise
                 log.warning("X Chat token of %r not refreshed, another try in %.0f s: %s", self._conn_id, pause, error)
                 time.sleep(pause)
         raise AssertionError("the last round returns or raises")
 
-    def _rotated_once(self, stale: Token, lasting: float) -> Token:
+    def _rotated_once(self, stale: Token, lasting: float | None) -> Token:
         with self._alone_in_this_process():
             # Of all that have waited here, the first one has done it.
             if self._known is None or not self._supersedes(self._known, stale, lasting):
@@ -197,7 +198,7 @@ class RotatingTokens:
                     self._known = latest
             return self._known
 
-    def _rotated_among_machines(self, stale: Token, lasting: float) -> Token:
+    def _rotated_among_machines(self, stale: Token, lasting: float | None) -> Token:
         with self._alone(stale, lasting) as until:
             if self._unsaved is not None:
                 self._save(self._unsaved)
@@ -260,10 +261,10 @@ class RotatingTokens:
                     return latest
         raise error
 
-    def _supersedes(self, token: Token, stale: Token, lasting: float = 0.0) -> bool:
+    def _supersedes(self, token: Token, stale: Token, lasting: float | None = None) -> bool:
         if token.access_token is None or token.access_token == stale.access_token:
             return False
-        return not (token.expires_within(lasting) if lasting else token.is_due())
+        return not (token.is_due() if lasting is None else token.expires_within(lasting))
 
     @contextmanager
     def _alone_in_this_process(self) -> Iterator[None]:
@@ -275,14 +276,14 @@ class RotatingTokens:
             self._lock.release()
 
     @contextmanager
-    def _alone(self, stale: Token, lasting: float) -> Iterator[float | None]:
+    def _alone(self, stale: Token, lasting: float | None) -> Iterator[float | None]:
         with ExitStack() as held:
             with self._store_errors("locked"):
                 wanted = partial(self._wanted, stale, lasting)
                 until = held.enter_context(everybody_else_out(self._store, self._grant.key, wanted))
             yield until
 
-    def _wanted(self, stale: Token, lasting: float) -> bool:
+    def _wanted(self, stale: Token, lasting: float | None) -> bool:
         return not self._supersedes(self.stored(), stale, lasting)
 
     @contextmanager

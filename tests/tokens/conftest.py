@@ -64,19 +64,30 @@ def store(tmp_path):
     return FileTokenStore(tmp_path / "tokens")
 
 
+def grant_of(grant, **changes: Any) -> Grant:
+    fields = {
+        "client_id": PUBLIC_CLIENT_ID,
+        "refresh_token": grant.refresh_token,
+        "access_token": grant.access_token,
+        "expires_at": grant.expires_at,
+    }
+    return Grant(**{**fields, **changes})
+
+
+@pytest.fixture
+def key_of():
+    """A function that gives the key under which a store keeps the tokens of a grant of the sandbox."""
+    return lambda grant, **changes: grant_of(grant, **changes).key
+
+
 @pytest.fixture
 def rotating(sandbox, store):
     """A function that makes the rotating tokens of a grant of the sandbox."""
 
-    def make(grant, in_store=None, *, url=sandbox.url, timeout=30.0, **changes: Any) -> RotatingTokens:
-        fields = {
-            "client_id": PUBLIC_CLIENT_ID,
-            "refresh_token": grant.refresh_token,
-            "access_token": grant.access_token,
-            "expires_at": grant.expires_at,
-        }
-        kept = Grant(**{**fields, **changes})
-        return RotatingTokens(kept, in_store or store, base_url=url, timeout=timeout, conn_id="the_conn")
+    def make(grant, in_store=None, *, url=sandbox.url, timeout=30.0, save_for=60.0, **changes: Any) -> RotatingTokens:
+        kept = grant_of(grant, **changes)
+        settings = {"base_url": url, "timeout": timeout, "save_for": save_for, "conn_id": "the_conn"}
+        return RotatingTokens(kept, in_store or store, **settings)
 
     return make
 

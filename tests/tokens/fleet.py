@@ -25,7 +25,7 @@ GROUP = "g9000000000000000201"
 def call(hook):
     try:
         hook.get_conversation(GROUP)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  whatever it is, the parent is told
         return f"{type(error).__name__}: {error}"
     return "ok"
 
@@ -62,17 +62,22 @@ def start(number, folder):
     return os.fdopen(command_in, "w"), os.fdopen(answer_out)
 
 
+def say(answers):
+    sys.stdout.write(json.dumps(answers) + "\n")
+    sys.stdout.flush()
+
+
 def main():
     size, folders = int(sys.argv[1]), sys.argv[2:]
     configure_mappers()  # a second of work, and the same for all
     members = [start(number, folders[number % len(folders)]) for number in range(size)]
-    print("[]", flush=True)
+    say([])
     for line in sys.stdin:
         called = [(members[number], conn_id) for number, conn_id in json.loads(line)]
         for (commands, _), conn_id in called:
             commands.write(f"{conn_id}\n")
             commands.flush()
-        print(json.dumps([json.loads(answers.readline() or '"died"') for (_, answers), _ in called]), flush=True)
+        say([json.loads(answers.readline() or '"died"') for (_, answers), _ in called])
 
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ def cancelled_at(coroutine, number, seen):
             asyncio.get_running_loop().call_soon(task.cancel)
         try:
             send, value = coroutine.send, (yield waited_for)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  it goes on into the coroutine
             send, value = coroutine.throw, error
 
 
@@ -189,7 +189,7 @@ def test_an_event_loop_that_ends_during_a_refresh_waits_for_it(sandbox, connect,
 
     async def leave():
         asyncio.create_task(XChatHook().aget_conversation(GROUP))  # noqa: RUF006  it is to be lost
-        while not sandbox.token_requests():
+        while not sandbox.token_requests():  # noqa: ASYNC110  the sandbox sets no event
             await asyncio.sleep(0.01)
 
     asyncio.run(leave())

@@ -6,8 +6,6 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from airflow_provider_xchat.hooks.xchat import XChatHook
 
 GROUP = "g9000000000000000201"

@@ -1,0 +1,149 @@
+"""Fischer's protocol on a plain register, and the lock among the processes of a machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import pytest
+
+from airflow_provider_xchat.leases import Lease, file_lock, this_machine_out
+
+
+class Register:
+    """A register in memory, whose reads and writes take as long as they are told to."""
+
+    def __init__(self):
+        self.texts = {}
+        self.writing_takes = []
+
+    def load(self, key):
+        return self.texts.get(key)
+
+    def save(self, key, value):
+        if self.writing_takes:
+            time.sleep(self.writing_takes.pop())
+        self.texts[key] = value
+
+    def delete(self, key):
+        self.texts.pop(key, None)
+
+
+def always():
+    return True
+
+
+@pytest.fixture
+def register():
+    return Register()
+
+
+def test_one_after_the_other(register):
+    inside, most, held = [], [], []
+
+    def work():
+        with Lease(register, "k").held(always) as until:
+            inside.append(1)
+            most.append(len(inside))
+            held.append(until - time.monotonic())
+            time.sleep(0.05)
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 5
+    assert all(5 < seconds < 12 for seconds in held)
+    assert register.texts["k_lease"].startswith("free ")
+
+
+def test_who_does_not_want_it_any_more_leaves(register):
+    with Lease(register, "k").held(always), Lease(register, "k").held(lambda: False) as until:
+        assert until is None
+
+
+def test_a_write_that_comes_too_late_does_not_count(register):
+    """The slow one has read "free" before the other wrote, and writes when that one is in."""
+    inside = []
+
+    def slow():
+        register.writing_takes.append(3.0)
+        with Lease(register, "k").held(always) as until:
+            inside.append(("slow", until))
+
+    thread = threading.Thread(target=slow)
+    thread.start()
+    while register.writing_takes or not thread.is_alive():
+        time.sleep(0.01)
+    with Lease(register, "k").held(always):
+        time.sleep(2)  # the slow write lands here
+        assert inside == []
+        assert "free" not in register.texts["k_lease"]
+    thread.join()
+    assert len(inside) == 1
+
+
+def test_a_dead_holders_lease_is_taken_after_a_time(register):
+    register.texts["k_lease"] = "somebody who is dead"
+    began = time.monotonic()
+    with Lease(register, "k").held(always) as until:
+        assert until is not None
+    assert 16 < time.monotonic() - began < 30
+
+
+def test_a_store_that_is_always_too_slow_is_an_error(register):
+    register.writing_takes = [2.1] * 100
+    with (
+        pytest.raises(TimeoutError, match=r"no lease .* within 5 s: the store takes too long to read and write \(2"),
+        Lease(register, "k", patience=5).held(always),
+    ):
+        pass
+
+
+def test_an_error_inside_frees_it(register):
+    with pytest.raises(RuntimeError), Lease(register, "k").held(always):
+        raise RuntimeError
+    assert register.texts["k_lease"].startswith("free ")
+
+
+class TestFileLock:
+    """Of one machine."""
+
+    def test_it_keeps_others_out(self, tmp_path):
+        path = tmp_path / "k.lock"
+        with file_lock(path, 1), pytest.raises(TimeoutError, match="locked by another process"), file_lock(path, 0.1):
+            pass
+        with file_lock(path, 0.1):
+            assert path.stat().st_mode & 0o777 == 0o600
+
+    def test_the_kernel_frees_a_dead_holders(self, tmp_path):
+        path = tmp_path / "k.lock"
+        script = (
+            "import sys, pathlib, time; from airflow_provider_xchat.leases import file_lock\n"
+            "with file_lock(pathlib.Path(sys.argv[1]), 1): print('in', flush=True); time.sleep(60)"
+        )
+        with subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout.readline() == "in\n"
+            process.send_signal(signal.SIGKILL)
+            with file_lock(path, 5):
+                pass
+
+    @pytest.mark.parametrize("what", ["a file", "a link"])
+    def test_a_folder_that_is_none_of_ours_is_not_used(self, tmp_path, monkeypatch, what):
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        folder = tmp_path / f"airflow-provider-xchat-{os.getuid()}"
+        (tmp_path / "elsewhere").mkdir()
+        if what == "a file":
+            folder.touch()
+        else:
+            folder.symlink_to(tmp_path / "elsewhere")
+        with this_machine_out("k"):
+            pass
+        assert list((tmp_path / "elsewhere").iterdir()) == []

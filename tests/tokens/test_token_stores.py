@@ -1,0 +1,139 @@
+"""The stores that come with the provider, and what a connection may name in their place."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from airflow_provider_xchat.exceptions import XChatInputError
+from airflow_provider_xchat.token_stores import AirflowVariableStore, FileTokenStore, token_store
+
+USE_VARIABLES = """
+import json
+from airflow_provider_xchat.token_stores import AirflowVariableStore
+
+store = AirflowVariableStore()
+said = [store.load("xchat_token_0")]
+store.delete("xchat_token_0")
+store.save("xchat_token_0", "the first text, a secret")
+said.append(store.load("xchat_token_0"))
+store.save("xchat_token_0", "the second text")
+said.append(AirflowVariableStore().load("xchat_token_0"))
+store.delete("xchat_token_0")
+said.append(store.load("xchat_token_0"))
+store.save("xchat_token_1", "the third text, a secret")
+print(json.dumps(said))
+"""
+
+
+def test_variables_outside_of_a_task(tmp_path, migrated_database):
+    """As the commands and "Test connection" use them; tasks and triggers have tests of their own."""
+    database = tmp_path / "airflow.db"
+    database.write_bytes(migrated_database.read_bytes())
+    fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__FERNET_KEY": fernet_key}
+    done = subprocess.run(
+        [sys.executable, "-c", USE_VARIABLES], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said == [None, "the first text, a secret", "the second text", None]
+    assert b"the third text" not in database.read_bytes()  # encrypted
+    assert "a secret" not in done.stderr
+
+
+class TestFiles:
+    """A folder of files."""
+
+    @pytest.fixture
+    def store(self, tmp_path):
+        return FileTokenStore(tmp_path / "a" / "tokens")
+
+    def test_a_register(self, store):
+        assert store.load("k") is None
+        store.save("k", "one")
+        store.save("k", "two é")
+        assert (store.load("k"), store.load("other")) == ("two é", None)
+        store.delete("k")
+        store.delete("k")
+        assert store.load("k") is None
+
+    def test_nobody_else_may_read_it(self, store, tmp_path):
+        before = os.umask(0)
+        try:
+            store.save("k", "one")
+        finally:
+            os.umask(before)
+        folder = tmp_path / "a" / "tokens"
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert [path.stat().st_mode & 0o777 for path in folder.iterdir()] == [0o600]
+
+    def test_a_reader_sees_one_text_or_the_other(self, store):
+        texts = {"a" * 100_000, "b" * 100_000}
+        store.save("k", "a" * 100_000)
+        seen, stop = set(), threading.Event()
+
+        def read():
+            while not stop.is_set():
+                seen.add(store.load("k"))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        for _ in range(50):
+            for text in texts:
+                store.save("k", text)
+        stop.set()
+        reader.join()
+        assert seen <= texts
+
+    def test_a_write_that_fails_leaves_the_old_text_and_nothing_else(self, store, tmp_path):
+        store.save("k", "one")
+        with pytest.raises(UnicodeEncodeError):
+            store.save("k", "\ud800")
+        assert store.load("k") == "one"
+        assert [path.name for path in (tmp_path / "a" / "tokens").iterdir()] == ["k.json"]
+
+    @pytest.mark.parametrize("key", ["../k", "", "a/b", "a b", "é"])
+    def test_a_key_is_no_path(self, store, key):
+        with pytest.raises(ValueError, match="letters, digits and underscores only"):
+            store.save(key, "one")
+
+    def test_a_home(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        FileTokenStore("~/tokens").save("k", "one")
+        assert (tmp_path / "tokens" / "k.json").read_text() == "one"
+
+
+class TestDottedPath:
+    """What a connection names."""
+
+    def test_variables_are_the_default(self):
+        assert isinstance(token_store(), AirflowVariableStore)
+
+    def test_a_class_with_its_arguments(self, tmp_path):
+        path = "airflow_provider_xchat.token_stores.FileTokenStore"
+        token_store(path, {"folder": str(tmp_path / "here")}).save("k", "one")
+        assert (tmp_path / "here" / "k.json").exists()
+
+    @pytest.mark.parametrize(
+        ("path", "kwargs", "message"),
+        [
+            ("no_such_module.Store", {}, r"token_store is 'no_such_module\.Store', which cannot be imported"),
+            ("json.NoSuch", {}, "which cannot be imported .*NoSuch"),
+            (".Store", {}, "which cannot be imported"),
+            ("airflow_provider_xchat.token_stores.FileTokenStore", {}, "cannot be made with token_store_kwargs"),
+            ("airflow_provider_xchat.token_stores.FileTokenStore", {"path": 1}, "cannot be made with token_store_kw"),
+            ("collections.OrderedDict", {}, "gives a OrderedDict, which lacks load, save or delete"),
+            ("json.decoder", {}, "cannot be made"),
+        ],
+    )
+    def test_what_is_none(self, path, kwargs, message):
+        with pytest.raises(XChatInputError, match=message):
+            token_store(path, kwargs)
