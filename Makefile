@@ -51,6 +51,7 @@ check: $(READY)
 bench: $(READY)
 	@$(BIN)/python benchmarks/operator_import.py
 	@$(BIN)/python benchmarks/pipeline.py
+	@$(BIN)/python benchmarks/token_rotation.py
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache

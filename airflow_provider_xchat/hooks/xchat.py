@@ -108,8 +108,12 @@ class XChatHook(BaseHook):
 
     async def _connect(self) -> Client:
         from airflow.providers.common.compat.connection import get_async_connection
+        from asgiref.sync import sync_to_async
 
-        return self._made(await get_async_connection(self.xchat_conn_id))
+        connection = await get_async_connection(self.xchat_conn_id)
+        # In a thread: secrets are registered on the way, and in Airflow 3.2 telling the supervisor so from the event
+        # loop would wait forever for another coroutine's request.
+        return await sync_to_async(self._made, thread_sensitive=False)(connection)
 
     def _made(self, connection: Any) -> Client:
         from airflow_provider_xchat.clients import rotating_client
