@@ -57,7 +57,7 @@ def rotating_tokens(settings: ConnectionSettings, conn_id: str) -> RotatingToken
         _bearer(settings.access_token)
     return RotatingTokens(
         settings.grant,
-        token_store(settings.token_store, settings.token_store_kwargs),
+        token_store(settings.store, settings.store_kwargs),
         base_url=settings.base_url,
         timeout=settings.timeout,
         conn_id=conn_id,

@@ -46,16 +46,16 @@ class ConnectionSettings:
     :param access_token: the OAuth 2.0 user access token
     :param timeout: seconds that connecting, or a pause in an answer, may take
     :param grant: what tokens are rotated with; None for a static token
-    :param token_store: dotted path of a token store; None for Airflow Variables
-    :param token_store_kwargs: its keyword arguments
+    :param store: dotted path of a token store; None for Airflow Variables
+    :param store_kwargs: its keyword arguments
     """
 
     base_url: str
     access_token: str | None = field(repr=False)
     timeout: float = DEFAULT_TIMEOUT
     grant: Grant | None = None
-    token_store: str | None = None
-    token_store_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    store: str | None = None
+    store_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, connection: AirflowConnection) -> ConnectionSettings:
@@ -79,8 +79,9 @@ class ConnectionSettings:
             access_token=connection.password or None,
             timeout=_timeout(extra.get("timeout"), name),
             grant=grant,
-            token_store=_token_store(extra.get("token_store"), name),
-            token_store_kwargs=_token_store_kwargs(extra.get("token_store_kwargs"), name),
+            # Not "token_store": Airflow would take that for a secret, and its value out of all logs.
+            store=_store(extra.get("store"), name),
+            store_kwargs=_store_kwargs(extra.get("store_kwargs"), name),
         )
 
 
@@ -97,6 +98,7 @@ def _grant(connection: AirflowConnection, extra: Mapping[str, Any], name: str) -
         _secret(extra, "client_secret", name),
         connection.password or None,
         _expires_at(extra.get("expires_at"), name),
+        str(extra.get("scope") or ""),
     )
 
 
@@ -121,18 +123,18 @@ def _expires_at(value: Any, name: str) -> float | None:
     return seconds
 
 
-def _token_store(value: Any, name: str) -> str | None:
+def _store(value: Any, name: str) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str) or "." not in value:
         raise XChatInputError(
-            f"{name} has token_store {value!r} in its extra; expected the dotted path of a class, such as"
+            f"{name} has store {value!r} in its extra; expected the dotted path of a class, such as"
             " airflow_provider_xchat.token_stores.FileTokenStore"
         )
     return value
 
 
-def _token_store_kwargs(value: Any, name: str) -> Mapping[str, Any]:
+def _store_kwargs(value: Any, name: str) -> Mapping[str, Any]:
     parsed = value
     if isinstance(value, str):  # as the connection form has it
         try:
@@ -144,7 +146,7 @@ def _token_store_kwargs(value: Any, name: str) -> Mapping[str, Any]:
     if not isinstance(parsed, dict):
         # It may hold a password, so it is not shown.
         raise XChatInputError(
-            f"{name} has token_store_kwargs of type {type(value).__name__} in its extra that are no JSON object;"
+            f"{name} has store_kwargs of type {type(value).__name__} in its extra that are no JSON object;"
             ' expected one such as {"folder": "/var/lib/xchat"}'
         )
     return parsed

@@ -12,7 +12,7 @@ CONNECTION_FIELDS: dict[str, dict[str, object]] = {
     "refresh_token": {
         "label": "Refresh Token",
         "schema": {"type": ["string", "null"], "format": "password"},
-        "description": "Of OAuth 2.0, issued where the scope offline.access was granted.",
+        "description": "With it, tokens rotate by themselves. Written by: xchat login",
     },
     "client_secret": {
         "label": "Client Secret",
@@ -22,12 +22,22 @@ CONNECTION_FIELDS: dict[str, dict[str, object]] = {
     "expires_at": {
         "label": "Expires At",
         "schema": {"type": ["integer", "null"]},
-        "description": "When the access token expires, in seconds since 1970-01-01 UTC.",
+        "description": "When the access token above expires, in seconds since 1970-01-01 UTC.",
     },
     "timeout": {
         "label": "Timeout",
         "schema": {"type": ["number", "null"]},
         "description": "Seconds that connecting, or a pause in an answer, may take. Default 30.",
+    },
+    "store": {
+        "label": "Token Store",
+        "schema": {"type": ["string", "null"]},
+        "description": "Dotted path of the class that keeps rotated tokens. Airflow Variables by default.",
+    },
+    "store_kwargs": {
+        "label": "Token Store Arguments",
+        "schema": {"type": ["string", "null"], "format": "password"},
+        "description": "Keyword arguments of that class, as a JSON object.",
     },
 }
 
@@ -76,4 +86,6 @@ def get_provider_info() -> dict[str, object]:
                 "ui-field-behaviour": FIELD_BEHAVIOUR,
             }
         ],
+        # Airflow 3.2 and later; earlier versions pass over it.
+        "cli": ["airflow_provider_xchat.cli.get_xchat_cli_commands"],
     }

@@ -144,16 +144,16 @@ def token_store(path: str | None = None, kwargs: Mapping[str, Any] | None = None
         make = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise XChatInputError(
-            f"token_store is {path!r}, which cannot be imported ({type(error).__name__}: {error}); expected the dotted"
+            f"store is {path!r}, which cannot be imported ({type(error).__name__}: {error}); expected the dotted"
             " path of a class, such as airflow_provider_xchat.token_stores.FileTokenStore"
         ) from None
     try:
         store = make(**(kwargs or {}))
     except TypeError as error:
-        raise XChatInputError(f"token_store {path!r} cannot be made with token_store_kwargs: {error}") from None
+        raise XChatInputError(f"store {path!r} cannot be made with store_kwargs: {error}") from None
     if not isinstance(store, TokenStore):
         raise XChatInputError(
-            f"token_store {path!r} gives a {type(store).__name__}, which lacks load, save or delete; expected a"
+            f"store {path!r} gives a {type(store).__name__}, which lacks load, save or delete; expected a"
             " airflow_provider_xchat.tokens.TokenStore"
         )
     return store

@@ -107,6 +107,7 @@ class Grant:
     :param client_secret: for confidential clients
     :param access_token: the first access token
     :param expires_at: when that one expires, in seconds since 1970-01-01 UTC
+    :param scope: what was granted, separated by spaces; empty when that is not known
     """
 
     client_id: str
@@ -114,6 +115,7 @@ class Grant:
     client_secret: str | None = field(default=None, repr=False)
     access_token: str | None = field(default=None, repr=False)
     expires_at: float | None = None
+    scope: str = ""
 
     @property
     def key(self) -> str:
@@ -130,7 +132,7 @@ class Grant:
     @property
     def first_token(self) -> Token:
         """The token that the sign-in gave."""
-        return Token(self.access_token, self.refresh_token, self.expires_at)
+        return Token(self.access_token, self.refresh_token, self.expires_at, self.scope)
 
     @property
     def secrets(self) -> list[str]:

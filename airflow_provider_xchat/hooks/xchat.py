@@ -87,7 +87,7 @@ class XChatHook(BaseHook):
         """
         with _MAKING:  # threads that start together share one client
             if self._client is None:
-                made = self._made(self.get_connection(self.xchat_conn_id))
+                made = self._made()
                 made.get_httpx_client()
                 self._client = made
             return self._client
@@ -107,18 +107,17 @@ class XChatHook(BaseHook):
         return await asyncio.shield(made)
 
     async def _connect(self) -> Client:
-        from airflow.providers.common.compat.connection import get_async_connection
         from asgiref.sync import sync_to_async
 
-        connection = await get_async_connection(self.xchat_conn_id)
         # In a thread: secrets are registered on the way, and in Airflow 3.2 telling the supervisor so from the event
-        # loop would wait forever for another coroutine's request.
-        return await sync_to_async(self._made, thread_sensitive=False)(connection)
+        # loop, as Airflow's own look-up for coroutines does, would wait forever for another coroutine's request.
+        return await sync_to_async(self._made, thread_sensitive=False)()
 
-    def _made(self, connection: Any) -> Client:
+    def _made(self) -> Client:
         from airflow_provider_xchat.clients import rotating_client
 
-        return rotating_client(ConnectionSettings.of(connection), self.xchat_conn_id)
+        settings = ConnectionSettings.of(self.get_connection(self.xchat_conn_id))
+        return rotating_client(settings, self.xchat_conn_id)
 
     def close(self) -> None:
         """Close the connections that :meth:`get_conversation` and :meth:`mark_conversation_read` have opened."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from airflow.sdk import Connection
 
 from airflow_provider_xchat.connection import ConnectionSettings
 from airflow_provider_xchat.exceptions import XChatInputError
+from airflow_provider_xchat.tokens import Grant
 
 
 def settings(**fields):
@@ -45,8 +48,6 @@ def test_hosts_that_are_none_are_refused_and_not_shown(host):
 
 @pytest.mark.parametrize(("timeout", "seconds"), [(5, 5.0), (0.5, 0.5), ("7", 7.0), ("", 30.0), (None, 30.0)])
 def test_timeouts(timeout, seconds):
-    import json
-
     assert settings(extra=json.dumps({"timeout": timeout})).timeout == seconds
 
 
@@ -63,3 +64,75 @@ def test_without_a_password_it_says_what_belongs_there():
 
 def test_the_token_is_not_in_the_repr():
     assert "tok-en" not in repr(settings())
+
+
+class TestGrant:
+    """What tokens are rotated with."""
+
+    EXTRA = {"refresh_token": "ref-resh", "client_secret": "sec-ret", "expires_at": 1_780_000_000}  # noqa: RUF012
+
+    def test_all_of_it(self):
+        read = settings(login=" the-client ", extra=json.dumps(self.EXTRA))
+        assert read.grant == Grant("the-client", "ref-resh", "sec-ret", "tok-en", 1_780_000_000)
+        assert (read.store, read.store_kwargs) == (None, {})
+
+    @pytest.mark.parametrize("expires_at", ["1780000000", 1780000000.0, "1.78e9"])
+    def test_a_time_may_be_text(self, expires_at):
+        """The form of Airflow 2.11 has text fields only."""
+        read = settings(login="c", extra=json.dumps({**self.EXTRA, "expires_at": expires_at}))
+        assert read.grant.expires_at == 1_780_000_000
+
+    @pytest.mark.parametrize("empty", ["", None])
+    def test_empty_fields_are_none(self, empty):
+        members = ("client_secret", "expires_at", "timeout", "store", "store_kwargs")
+        extra = {"refresh_token": "ref-resh", **dict.fromkeys(members, empty)}
+        read = settings(login="c", extra=json.dumps(extra))
+        assert read.grant == Grant("c", "ref-resh", access_token="tok-en")
+        assert (read.timeout, read.store, read.store_kwargs) == (30.0, None, {})
+
+    @pytest.mark.parametrize("empty", ["", None])
+    def test_without_a_refresh_token_it_is_a_static_token(self, empty):
+        assert settings(login="c", extra=json.dumps({**self.EXTRA, "refresh_token": empty})).grant is None
+
+    def test_a_refresh_token_needs_no_password(self):
+        read = settings(login="c", password=None, extra=json.dumps({"refresh_token": "ref-resh"}))
+        assert (read.access_token, read.grant) == (None, Grant("c", "ref-resh"))
+
+    def test_a_refresh_token_needs_a_client_id(self):
+        with pytest.raises(XChatInputError, match="'c' has a refresh_token but no login; expected the app's client id"):
+            settings(extra=json.dumps(self.EXTRA))
+
+    @pytest.mark.parametrize("member", ["refresh_token", "client_secret"])
+    @pytest.mark.parametrize("value", ["line-sec-ret\n", "two sec-ret", "sec-rét", 7, ["sec-ret"]])
+    def test_secrets_that_cannot_be_one_are_refused_and_not_shown(self, member, value):
+        with pytest.raises(XChatInputError, match=f"'c' has a {member} that cannot be one; expected text") as caught:
+            settings(login="c", extra=json.dumps({**self.EXTRA, member: value}))
+        assert "sec-r" not in str(caught.value)
+
+    @pytest.mark.parametrize("value", ["soon", -1, 0, True, [], "2026-11-22T03:00:00Z"])
+    def test_times_that_are_none(self, value):
+        with pytest.raises(XChatInputError, match=r"has expires_at .* expected a number of seconds since 1970"):
+            settings(login="c", extra=json.dumps({**self.EXTRA, "expires_at": value}))
+
+    @pytest.mark.parametrize("kwargs", [{"folder": "/x"}, '{"folder": "/x"}'])
+    def test_a_store(self, kwargs):
+        """Its arguments come as text from the connection form."""
+        read = settings(login="c", extra=json.dumps({**self.EXTRA, "store": "a.b.C", "store_kwargs": kwargs}))
+        assert (read.store, read.store_kwargs) == ("a.b.C", {"folder": "/x"})
+
+    @pytest.mark.parametrize("store", ["nodots", 7, ["a.b"]])
+    def test_stores_that_are_none(self, store):
+        with pytest.raises(XChatInputError, match=r"has store .* expected the dotted path of a class"):
+            settings(login="c", extra=json.dumps({**self.EXTRA, "store": store}))
+
+    @pytest.mark.parametrize("kwargs", ["sec-ret", "[1]", [1], 7, "7"])
+    def test_arguments_of_a_store_that_are_none_are_not_shown(self, kwargs):
+        with pytest.raises(XChatInputError, match=r"has store_kwargs of type .* no JSON object") as caught:
+            settings(login="c", extra=json.dumps({**self.EXTRA, "store": "a.b.C", "store_kwargs": kwargs}))
+        assert "sec-ret" not in str(caught.value)
+
+    def test_no_repr_shows_a_secret(self):
+        extra = {**self.EXTRA, "store": "a.b.C", "store_kwargs": {"password": "pass-word"}}
+        shown = repr(settings(login="c", extra=json.dumps(extra)))
+        for secret in ("tok-en", "ref-resh", "sec-ret", "pass-word"):
+            assert secret not in shown

@@ -53,7 +53,7 @@ def connect(monkeypatch, tmp_path):
     """A function that puts a grant into the default connection, with a file store of its own."""
 
     def put(sandbox, grant, **changes: Any) -> None:
-        stored = {"token_store": FILE_STORE, "token_store_kwargs": {"folder": str(tmp_path / "tokens")}}
+        stored = {"store": FILE_STORE, "store_kwargs": {"folder": str(tmp_path / "tokens")}}
         monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", connection_of(sandbox, grant, **{**stored, **changes}))
 
     return put

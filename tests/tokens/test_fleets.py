@@ -83,7 +83,7 @@ def test_a_process_killed_at_any_step_holds_up_nobody(sandbox, run_fleet, connec
     connections = {}
     for number, step in enumerate(steps):
         grant = sandbox.grant(expires_in=0)
-        dying = {"token_store": "dying_store.DyingStore", "token_store_kwargs": step}
+        dying = {"store": "dying_store.DyingStore", "store_kwargs": step}
         connections[f"dying_{number}"] = connection_json(sandbox, grant, **dying)
         connections[f"xchat_{number}"] = connection_json(sandbox, grant)
     everybody = range(len(steps))
@@ -102,7 +102,7 @@ def test_a_process_killed_at_any_step_holds_up_nobody(sandbox, run_fleet, connec
 
 def test_killed_between_the_answer_and_the_save(sandbox, run_fleet, connection_json):
     grant = sandbox.grant(expires_in=0)
-    dying = {"token_store": "dying_store.DyingStore", "token_store_kwargs": {"before": 7}}
+    dying = {"store": "dying_store.DyingStore", "store_kwargs": {"before": 7}}
     connections = {"dying": connection_json(sandbox, grant, **dying), "xchat": connection_json(sandbox, grant)}
     with run_fleet(2, connections) as fleet:
         assert fleet.call((0, "dying")) == ["died"]

@@ -49,8 +49,8 @@ CASES = {
     "wrong_secret": ("XChatAuthError", {"client_secret": "a-wrong-one"}, []),
     "password_that_is_none": ("XChatInputError", {"password": "bad-token\n"}, []),
     "refresh_token_that_is_none": ("XChatInputError", {"refresh_token": "bad-token\n"}, []),
-    "store_down": ("XChatTokenStoreError", {"token_store_kwargs": {"folder": "/dev/null/no/folder"}}, []),
-    "store_that_cannot_be_made": ("XChatInputError", {"token_store_kwargs": {"no_such": "a-wrong-one"}}, []),
+    "store_down": ("XChatTokenStoreError", {"store_kwargs": {"folder": "/dev/null/no/folder"}}, []),
+    "store_that_cannot_be_made": ("XChatInputError", {"store_kwargs": {"no_such": "a-wrong-one"}}, []),
 }
 
 

@@ -125,11 +125,11 @@ class TestDottedPath:
     @pytest.mark.parametrize(
         ("path", "kwargs", "message"),
         [
-            ("no_such_module.Store", {}, r"token_store is 'no_such_module\.Store', which cannot be imported"),
+            ("no_such_module.Store", {}, r"store is 'no_such_module\.Store', which cannot be imported"),
             ("json.NoSuch", {}, "which cannot be imported .*NoSuch"),
             (".Store", {}, "which cannot be imported"),
-            ("airflow_provider_xchat.token_stores.FileTokenStore", {}, "cannot be made with token_store_kwargs"),
-            ("airflow_provider_xchat.token_stores.FileTokenStore", {"path": 1}, "cannot be made with token_store_kw"),
+            ("airflow_provider_xchat.token_stores.FileTokenStore", {}, "cannot be made with store_kwargs"),
+            ("airflow_provider_xchat.token_stores.FileTokenStore", {"path": 1}, "cannot be made with store_kw"),
             ("collections.OrderedDict", {}, "gives a OrderedDict, which lacks load, save or delete"),
             ("json.decoder", {}, "cannot be made"),
         ],

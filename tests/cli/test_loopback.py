@@ -1,0 +1,72 @@
+"""The listener, with real sockets."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import httpx
+import pytest
+
+from airflow_provider_xchat.exceptions import XChatInputError
+from airflow_provider_xchat.loopback import LoopbackListener
+from airflow_provider_xchat.sign_in import XChatSignInError
+
+
+@pytest.fixture
+def base(take_port):
+    return f"http://127.0.0.1:{take_port()}"
+
+
+def test_the_redirect_is_given_whole_and_leaves_no_trace(base, capfd):
+    with LoopbackListener(f"{base}/callback") as listener:
+        answer = httpx.get(f"{base}/callback?state=a%20b&code=sEcret")
+        assert listener.redirected(5) == f"{base}/callback?state=a%20b&code=sEcret"
+    assert answer.status_code == 200 and answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-store" and answer.headers["referrer-policy"] == "no-referrer"
+    assert "Go back to the terminal" in answer.text and "sEcret" not in answer.text
+    assert capfd.readouterr() == ("", "")
+
+
+def test_everything_else_is_passed_over(base, capfd):
+    with LoopbackListener(f"{base}/callback") as listener, httpx.Client(base_url=base) as browser:
+        for path in ("/favicon.ico", "/callback", "/callback?x=1", "/callback/?code=1", "/?code=1"):
+            assert browser.get(path).status_code == 404
+        assert browser.post("/callback?code=1").status_code == 501
+        with pytest.raises(XChatSignInError, match=f"no browser came to {base}/callback within 0 s"):
+            listener.redirected(0.01)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_connection_that_says_nothing_keeps_nobody_waiting(base):
+    port = int(base.rpartition(":")[2])
+    with LoopbackListener(base) as listener, socket.create_connection(("127.0.0.1", port)):
+        threading.Thread(target=httpx.get, args=(f"{base}/?code=1",)).start()
+        assert listener.redirected(5).endswith("/?code=1")
+
+
+def test_the_port_is_free_again_afterwards(base):
+    for _ in range(2):
+        with LoopbackListener(base):
+            pass
+
+
+def test_localhost_listens_on_127_0_0_1(base):
+    with LoopbackListener(base.replace("127.0.0.1", "localhost")) as listener:
+        httpx.get(f"{base}/?code=1")
+        assert listener.redirected(5).startswith("http://localhost:")
+
+
+def test_a_taken_port_is_told(base):
+    with LoopbackListener(base), pytest.raises(XChatInputError) as caught:
+        LoopbackListener(base)
+    assert f"port {base.rpartition(':')[2]} of 127.0.0.1 is taken by another process" in str(caught.value)
+    assert "--redirect-uri" in str(caught.value) and "--no-browser" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "uri", ["https://127.0.0.1/callback", "http://example.com/callback", "http://0.0.0.0:1/", "xchat://callback"]
+)
+def test_only_loopback_is_listened_on(uri):
+    with pytest.raises(XChatInputError, match="is not on this machine; expected http on"):
+        LoopbackListener(uri)
