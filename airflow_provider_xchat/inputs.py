@@ -10,13 +10,15 @@ from __future__ import annotations
 import ast
 import difflib
 import json
+import math
 import re
 from collections.abc import Collection, Iterable
+from datetime import timedelta
 from typing import Any
 
 from airflow_provider_xchat.exceptions import XChatInputError
 
-__all__ = ["checked_conversation_id", "checked_names", "checked_sequence_id"]
+__all__ = ["checked_conversation_id", "checked_names", "checked_seconds", "checked_sequence_id"]
 
 # The pattern that X publishes for the path parameter of markChatConversationRead; [0-9] as \d takes any script's
 # digits. Elsewhere X joins the two ids by a colon.
@@ -57,6 +59,28 @@ def checked_sequence_id(value: Any) -> str:
             " or an int"
         )
     return text
+
+
+def checked_seconds(argument: str, value: Any) -> float:
+    """
+    Check a length of time.
+
+    :param argument: the name of the argument, for messages
+    :param value: a timedelta, a number of seconds, or text with one
+    :return: seconds
+    :raises XChatInputError: when it is none of these, or less than nothing
+    """
+    given = value.total_seconds() if isinstance(value, timedelta) else value
+    try:
+        seconds = math.nan if isinstance(given, bool) else float(given)
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise XChatInputError(
+            f"{argument} is {_shown(value)}; expected a timedelta or a number of seconds, 0 or more, such as"
+            " timedelta(minutes=90), 5400 or '5400'"
+        )
+    return seconds
 
 
 def checked_names(argument: str, value: Any, known: Collection[str], extra: Any = None) -> list[str]:

@@ -1,8 +1,9 @@
-"""The operators: each makes one call of the hook and returns the answer to XCom."""
+"""The operators: each makes one call of the hook and returns to XCom what came of it."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_xchat.hooks.xchat import XChatHook
 
-__all__ = ["GetChatConversationOperator", "MarkConversationReadOperator"]
+__all__ = ["GetChatConversationOperator", "MarkConversationReadOperator", "RefreshXChatTokenOperator"]
 
 
 class _XChatOperator(BaseOperator):
@@ -129,3 +130,30 @@ class MarkConversationReadOperator(_XChatOperator):
             self.hook.close()
         self._warn_of_problems(answer)
         return answer
+
+
+class RefreshXChatTokenOperator(_XChatOperator):
+    """
+    Keep the token of a connection fresh, for fleets that would rather have one place refresh.
+
+    Every task refreshes the token by itself, some 5 to 10 minutes before it expires. Where a DAG runs this operator
+    more often than that, none of the others ever has to. Gets a new token unless the one there is lasts long enough,
+    and returns ``{"expires_at": …}`` to XCom, in ISO 8601 and UTC, or None where X did not say; never a token.
+
+    :param min_remaining: how long the token must last, as a timedelta, a number of seconds, or text with one
+        (templated)
+    :param xchat_conn_id: id of a connection of type ``xchat`` that has a refresh token (templated)
+    """
+
+    template_fields: Sequence[str] = ("min_remaining", "xchat_conn_id")
+
+    def __init__(self, *, min_remaining: timedelta | float | str = timedelta(minutes=90), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.min_remaining = min_remaining
+
+    def execute(self, context: Context) -> dict[str, str | None]:
+        """Refresh; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.refresh_access_token`."""
+        from airflow_provider_xchat.inputs import checked_seconds
+
+        expires_at = self.hook.refresh_access_token(checked_seconds("min_remaining", self.min_remaining))
+        return {"expires_at": None if expires_at is None else expires_at.isoformat("T", "seconds")}

@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,7 +24,7 @@ from typing import Any
 
 import pytest
 
-from xchat_sandbox import Sandbox, Token, running_sandbox
+from xchat_sandbox import PUBLIC_CLIENT_ID, Sandbox, Token, running_sandbox
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -34,7 +35,7 @@ UV = Path(sys.executable).with_name("uv")
 RUN_MARK = "===== run "
 TASK_MARK = "[DAG TEST] starting task_id="
 
-# What the scripted server answers below a path of the same name.
+# What the scripted server answers below a path of the same name; text is a page, with what was sent put into it.
 SCENARIOS: dict[str, tuple[int, Any]] = {
     "errors_beside_data": (
         200,
@@ -49,6 +50,9 @@ SCENARIOS: dict[str, tuple[int, Any]] = {
     "not_marked": (200, {"data": {"success": False}}),
     "no_credits": (402, {"title": "CreditsDepleted", "detail": "No credits left.", "status": 402}),
     "server_error": (503, {"title": "Service Unavailable", "status": 503}),
+    "bad_gateway": (502, {"title": "Bad Gateway", "status": 502}),
+    "page": (200, "<html><body>Who sent {sent}?</body></html>"),
+    "refusing_page": (400, "<html><body>Nobody wants {sent}.</body></html>"),
 }
 
 # Each run by a name of ours: the DAG and the run's configuration.
@@ -70,11 +74,17 @@ RUNS: Runs = {
     "refused": ("refused", None),
     "retried": ("retried", None),
     "problems": ("problems", None),
+    "rotates": ("rotates", None),
+    "rotated": ("rotates", None),
 }
 SUPERVISED_RUNS: Runs = {
     "hook_in_tasks": ("hook_in_tasks", {"connection": "xchat_stored"}),
     "refused": ("refused", None),
+    "rotated": ("rotates", None),
 }
+
+# How the sandbox's tokens and the clients' secrets begin.
+ISSUED = (b"sandbox-access-", b"sandbox-refresh-", b"sandbox-secret-")
 
 
 @dataclass(frozen=True)
@@ -133,8 +143,30 @@ class AirflowHome:
         )
         return Finished(done.returncode, done.stdout, done.stderr)
 
-    def airflow(self, *arguments: str) -> Finished:
+    def airflow(self, *arguments: str | Path) -> Finished:
         return self.run("-m", "airflow", *arguments)
+
+    @contextmanager
+    def running(self, *arguments: str) -> Iterator[None]:
+        """One of Airflow's servers, for as long as the block lasts; what it prints goes to a file in the home."""
+        with (self.path / f"{arguments[0]}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [self.python, "-m", "airflow", *arguments],
+                env=self.environment,
+                cwd=self.path,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
 
 @dataclass(frozen=True)
@@ -179,7 +211,7 @@ class RunResults:
 
 @dataclass(frozen=True)
 class Tokens:
-    """The access tokens of this session; none of them may turn up anywhere."""
+    """The static access tokens of this session; neither they nor those that are issued may turn up anywhere."""
 
     full: str = field(default_factory=secrets.token_hex, repr=False)
     stored: str = field(default_factory=secrets.token_hex, repr=False)
@@ -188,8 +220,9 @@ class Tokens:
     scripted: str = field(default_factory=secrets.token_hex, repr=False)
 
     def found_in(self, content: bytes) -> list[str]:
-        """Tell the names of the tokens that a content has."""
-        return [name for name, token in vars(self).items() if token.encode() in content]
+        """Tell the names of the tokens that a content has, and how those begin that were issued."""
+        issued = [beginning.decode() for beginning in ISSUED if beginning in content]
+        return [name for name, token in vars(self).items() if token.encode() in content] + issued
 
 
 @dataclass
@@ -208,7 +241,7 @@ def tokens() -> Tokens:
 @pytest.fixture(scope="session")
 def sandbox(tokens: Tokens) -> Iterator[Sandbox]:
     reader = Token(tokens.read_only, scopes=frozenset({"dm.read", "tweet.read", "users.read"}))
-    with running_sandbox(tokens=[tokens.full, tokens.stored, reader]) as running:
+    with running_sandbox(tokens=[tokens.full, tokens.stored, reader], strict=True) as running:
         yield running
 
 
@@ -218,11 +251,15 @@ def scripted() -> Iterator[Scripted]:
         def do_GET(self) -> None:
             scenario = self.path.split("/")[1]
             script.asked.append(scenario)
-            self.rfile.read(int(self.headers.get("content-length", 0)))
+            received = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
             status, body = SCENARIOS[scenario]
-            content = json.dumps(body).encode()
+            if isinstance(body, str):
+                kind, text = "text/html", body.format(sent=f"{self.headers.get('authorization')} {received}")
+            else:
+                kind, text = "application/json", json.dumps(body)
+            content = text.encode()
             self.send_response(status)
-            self.send_header("content-type", "application/json")
+            self.send_header("content-type", kind)
             self.send_header("content-length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -296,22 +333,8 @@ def api_server(airflow_home: AirflowHome) -> Iterator[str]:
     url = airflow_home.settings["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"]
     port = url.split(":")[2].split("/")[0]
     options = ["--apps", "execution", "--host", "127.0.0.1", "--port", port, "--workers", "1"]
-    with (airflow_home.path / "api-server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [airflow_home.python, "-m", "airflow", "api-server", *options],
-            env=airflow_home.environment,
-            cwd=airflow_home.path,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    yield f"{url}health"
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with airflow_home.running("api-server", *options):
+        yield f"{url}health"
 
 
 @pytest.fixture(scope="session")
@@ -322,7 +345,11 @@ def runs(airflow_home: AirflowHome, api_server: str, sandbox: Sandbox, tokens: T
     The API server is asked for here because it starts meanwhile.
     """
     stored = {"conn_type": "xchat", "host": sandbox.url, "password": tokens.stored}
-    return _run_dags(airflow_home, RUNS, sandbox, {"xchat_stored": stored}, use_executor=False)
+    grant = sandbox.grant(expires_in=-60)
+    extra = {"refresh_token": grant.refresh_token, "expires_at": round(grant.expires_at)}
+    rotating = {**stored, "login": PUBLIC_CLIENT_ID, "password": grant.access_token, "extra": json.dumps(extra)}
+    connections = {"xchat_stored": stored, "xchat_rotating": rotating}
+    return _run_dags(airflow_home, RUNS, sandbox, connections, use_executor=False)
 
 
 @pytest.fixture(scope="session")
@@ -402,8 +429,27 @@ def _uv(*arguments: str | Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _home(path: Path, database: Path, python: Path, settings: dict[str, str]) -> AirflowHome:
-    shutil.copy(database, path)
+@pytest.fixture(scope="session")
+def new_home() -> Callable[..., AirflowHome]:
+    """A function that makes a home of a folder."""
+    return _home
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """A function that finds a port for a server."""
+    return _free_port
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[..., None]:
+    """A function that waits until a URL answers."""
+    return _wait_for
+
+
+def _home(path: Path, database: Path | None, python: Path, settings: dict[str, str]) -> AirflowHome:
+    if database is not None:
+        shutil.copy(database, path)
     # Without it, processes that start at the same time each write one, with a key of their own.
     (path / "airflow.cfg").touch()
     fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()

@@ -134,14 +134,23 @@ def test_a_connection_is_tested_against_x(done, sandbox):
     assert "/2/chat/conversations/0" in [request["path"] for request in sandbox.requests()]
 
 
-def test_the_dag_processor_finds_the_example(done, installed):
-    (dag,) = done["dags"].json
-    assert (dag["dag_id"], dag["bundle_name"]) == ("example_xchat_conversation", BUNDLE)
-    assert dag["fileloc"].startswith(str(installed.python.parent.parent))
+def test_the_dag_processor_finds_the_examples(done, installed):
+    dags = done["dags"].json
+    assert sorted(dag["dag_id"] for dag in dags) == ["example_xchat_conversation", "example_xchat_token_refresh"]
+    assert {dag["bundle_name"] for dag in dags} == {BUNDLE}
+    assert all(dag["fileloc"].startswith(str(installed.python.parent.parent)) for dag in dags)
     assert done["import_errors"].json == []
 
 
-@pytest.mark.parametrize("module", ["hooks.xchat", "operators.xchat", "example_dags.example_xchat_conversation"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "hooks.xchat",
+        "operators.xchat",
+        "example_dags.example_xchat_conversation",
+        "example_dags.example_xchat_token_refresh",
+    ],
+)
 def test_imports_without_a_deprecation(installed, module):
     done = installed.run("-W", "error::DeprecationWarning", "-c", f"import airflow_provider_xchat.{module}")
     assert (done.status, done.text) == (0, "")
@@ -184,6 +193,11 @@ def test_the_form_hides_what_is_not_used(form, field):
         ("client_secret", {"title": "Client Secret", "type": ["string", "null"], "format": "password"}),
         ("expires_at", {"title": "Expires At", "type": ["integer", "null"]}),
         ("timeout", {"title": "Timeout", "type": ["number", "null"]}),
+        ("store", {"title": "Token Store", "type": ["string", "null"]}),
+        (
+            "store_kwargs",
+            {"title": "Token Store Arguments", "type": ["string", "null"], "format": "password"},
+        ),
     ],
 )
 def test_the_form_has_fields_of_its_own(form, field, schema):
@@ -192,4 +206,7 @@ def test_the_form_has_fields_of_its_own(form, field, schema):
 
 
 def test_the_form_has_no_further_fields(form):
-    assert list(form["extra_fields"]) == ["refresh_token", "client_secret", "expires_at", "timeout"]
+    assert list(form["extra_fields"]) == [
+        *["refresh_token", "client_secret", "expires_at", "timeout"],
+        *["store", "store_kwargs"],
+    ]

@@ -78,7 +78,8 @@ def test_it_names_every_module(kind):
 
 
 def test_every_operator_was_looked_at(operators):
-    assert {"GetChatConversationOperator", "MarkConversationReadOperator"} <= operators.keys()
+    expected = {"GetChatConversationOperator", "MarkConversationReadOperator", "RefreshXChatTokenOperator"}
+    assert operators.keys() == expected
 
 
 def test_every_argument_of_an_operator_is_a_template(operators):

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_xchat.exceptions import XChatInputError
-from airflow_provider_xchat.inputs import checked_conversation_id, checked_names, checked_sequence_id
+from airflow_provider_xchat.inputs import (
+    checked_conversation_id,
+    checked_names,
+    checked_seconds,
+    checked_sequence_id,
+)
 
 KNOWN = frozenset({"id", "type", "member_ids", "updated_at"})
 
@@ -120,6 +127,27 @@ def test_extra_lets_through_only_what_it_names():
         checked_names("expansions", ["brand_new", "other"], KNOWN, ["brand_new"])
     with pytest.raises(XChatInputError, match="extra is 'brand_new'"):
         checked_names("expansions", ["brand_new"], KNOWN, "brand_new")
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [(timedelta(minutes=90), 5400), (timedelta(0), 0), (0, 0), (90.5, 90.5), ("5400", 5400), (" 90.5\n", 90.5)],
+)
+def test_seconds(given, seconds):
+    assert checked_seconds("min_remaining", given) == seconds
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("", "soon", "1:30:00", "90 minutes", "-1", "nan", "inf", "None"),
+        *(-1, float("nan"), float("inf"), 10**400, True, None, [5400], {"minutes": 90}, timedelta(seconds=-1)),
+    ],
+)
+def test_seconds_that_are_none(given):
+    with pytest.raises(XChatInputError, match=r"min_remaining is .*; expected a timedelta or a number of") as caught:
+        checked_seconds("min_remaining", given)
+    assert repr(given)[:50] in str(caught.value) and type(given).__name__ in str(caught.value)
 
 
 def test_bad_input_fails_a_task_without_retries():
