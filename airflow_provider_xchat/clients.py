@@ -8,8 +8,8 @@ from xchat_client.client import BearerToken
 from airflow_provider_xchat.auth import XChatAuth
 from airflow_provider_xchat.connection import ConnectionSettings
 from airflow_provider_xchat.exceptions import XChatInputError
-from airflow_provider_xchat.masking import mask
 from airflow_provider_xchat.rotation import RotatingTokens
+from airflow_provider_xchat.supervisor import mask
 from airflow_provider_xchat.token_stores import token_store
 
 __all__ = ["rotating_client", "rotating_tokens", "static_client"]

@@ -8,6 +8,7 @@ was saved.
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import logging
 import math
@@ -31,7 +32,7 @@ from airflow_provider_xchat.exceptions import (
     XChatTokenStoreError,
 )
 from airflow_provider_xchat.leases import PATIENCE, everybody_else_out, this_machine_out
-from airflow_provider_xchat.masking import mask
+from airflow_provider_xchat.supervisor import mask
 from airflow_provider_xchat.token_endpoint import TokenEndpoint
 from airflow_provider_xchat.tokens import Grant, Token, TokenStore, without
 
@@ -299,14 +300,23 @@ class RotatingTokens:
             raise XChatTokenStoreError(f"the token store ({store}) cannot be {done}: {said}") from None
 
 
+def _has_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def _uninterrupted(work: Callable[[], Result]) -> Result:
     """
     Do something that signals cannot break off.
 
     Airflow ends a task that takes too long, or that is to be stopped, by an exception in its main thread. Between X's
-    answer and the end of saving it would cost the token.
+    answer and the end of saving it would cost the token. A main thread with an event loop is a trigger's, or that of a
+    coroutine that calls what is not one: no signals there, and a thread may need the loop that would wait for it.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or _has_event_loop():
         return work()
     with ThreadPoolExecutor(1, thread_name_prefix="xchat-refresh") as executor:
         # Leaving waits for the thread, whatever happens here.

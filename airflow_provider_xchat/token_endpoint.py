@@ -29,7 +29,7 @@ from airflow_provider_xchat.exceptions import (
     XChatRateLimitError,
     XChatServerError,
 )
-from airflow_provider_xchat.masking import mask
+from airflow_provider_xchat.supervisor import mask
 from airflow_provider_xchat.tokens import Token, without
 
 __all__ = ["TokenEndpoint"]

@@ -6,7 +6,6 @@ import os
 import re
 import sys
 import tempfile
-import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from importlib import import_module
@@ -15,6 +14,7 @@ from typing import Any
 
 from airflow_provider_xchat.exceptions import XChatInputError
 from airflow_provider_xchat.leases import file_lock
+from airflow_provider_xchat.supervisor import one_request_at_a_time
 from airflow_provider_xchat.tokens import TokenStore
 
 __all__ = ["AirflowVariableStore", "FileTokenStore", "token_store"]
@@ -27,24 +27,21 @@ class AirflowVariableStore:
     Workers of Airflow 3 can write Variables, but not connections. There is no lock, so leases are written instead.
     """
 
-    # Airflow 3.1 sends requests and reads answers on one socket without a lock of its own.
-    _one_at_a_time = threading.RLock()
-
     def load(self, key: str) -> str | None:
         """Read a Variable; see :meth:`airflow_provider_xchat.tokens.TokenStore.load`."""
-        with self._one_at_a_time:
+        with one_request_at_a_time():
             found = _read(key)
             # Airflow calls a Variable that it could not read "not found", so absence counts when it is seen twice.
             return _read(key) if found is None else found
 
     def save(self, key: str, value: str) -> None:
         """Write a Variable; see :meth:`airflow_provider_xchat.tokens.TokenStore.save`."""
-        with self._one_at_a_time:
+        with one_request_at_a_time():
             _variable().set(key, value, description="A token that airflow-provider-xchat rotates; do not edit it.")
 
     def delete(self, key: str) -> None:
         """Remove a Variable; see :meth:`airflow_provider_xchat.tokens.TokenStore.delete`."""
-        with self._one_at_a_time:
+        with one_request_at_a_time():
             # Airflow 3 fails for a Variable that is not there.
             if self.load(key) is not None:
                 _variable().delete(key)

@@ -1,17 +1,22 @@
-"""Servers that tests talk to over real sockets."""
+"""Servers that tests talk to over real sockets, and what processes with an Airflow of their own need."""
 
 from __future__ import annotations
 
 import atexit
+import base64
 import json
 import os
+import secrets
 import shutil
 import socketserver
+import subprocess
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,6 +86,34 @@ class WireServer:
     def request(self) -> WireRequest:
         (request,) = self.requests
         return request
+
+
+@pytest.fixture(scope="session")
+def airflow_environment() -> Callable[..., dict[str, str]]:
+    """A function that gives the environment of processes with an AIRFLOW_HOME of theirs; one call for each home."""
+    return environment_of
+
+
+def environment_of(home: Path, **settings: str) -> dict[str, str]:
+    # What the caller has set for an Airflow or a Python of his own stays outside.
+    foreign = ("AIRFLOW", "PYTHON", "VIRTUAL_ENV", "XCHAT")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    own = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    }
+    return {**kept, **own, **settings}
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that nothing was written to since its migration; homes get a copy, as a migration takes long."""
+    home = tmp_path_factory.mktemp("migrated")
+    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
+    done = subprocess.run(migrate, env=environment_of(home), capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return home / "airflow.db"
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ __all__ = ["XChatHook"]
 _NOBODY = "0"
 
 # Not of the hook: one with a lock could not be copied, and Airflow copies operators with what they hold.
-_MAKING = threading.Lock()
+_MAKING = threading.RLock()
 
 _EXPIRED = "Access token expired; will be refreshed by the next task."
 
@@ -116,8 +116,13 @@ class XChatHook(BaseHook):
     def _made(self) -> Client:
         from airflow_provider_xchat.clients import rotating_client
 
-        settings = ConnectionSettings.of(self.get_connection(self.xchat_conn_id))
-        return rotating_client(settings, self.xchat_conn_id)
+        return rotating_client(self._settings(), self.xchat_conn_id)
+
+    def _settings(self) -> ConnectionSettings:
+        from airflow_provider_xchat.supervisor import one_request_at_a_time
+
+        with one_request_at_a_time():
+            return ConnectionSettings.of(self.get_connection(self.xchat_conn_id))
 
     def close(self) -> None:
         """Close the connections that :meth:`get_conversation` and :meth:`mark_conversation_read` have opened."""
@@ -231,7 +236,7 @@ class XChatHook(BaseHook):
         """
         from airflow_provider_xchat.clients import rotating_tokens
 
-        tokens = rotating_tokens(ConnectionSettings.of(self.get_connection(self.xchat_conn_id)), self.xchat_conn_id)
+        tokens = rotating_tokens(self._settings(), self.xchat_conn_id)
         if tokens is None:
             raise XChatInputError(
                 f"connection {self.xchat_conn_id!r} has no refresh_token in its extra, so its token cannot be"
@@ -264,7 +269,7 @@ class XChatHook(BaseHook):
     def _test(self) -> tuple[bool, str]:
         from airflow_provider_xchat.clients import rotating_tokens, static_client
 
-        settings = ConnectionSettings.of(self.get_connection(self.xchat_conn_id))
+        settings = self._settings()
         # Airflow tests a connection under an id of its own, so messages do not name it.
         tokens = rotating_tokens(settings, self.default_conn_name)
         access_token = settings.access_token

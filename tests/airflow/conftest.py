@@ -287,15 +287,6 @@ def bare_home(tmp_path_factory: pytest.TempPathFactory) -> AirflowHome:
 
 
 @pytest.fixture(scope="session")
-def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that nothing was written to since its migration; homes get a copy, as a migration takes long."""
-    home = AirflowHome(tmp_path_factory.mktemp("migrated"))
-    migrated = home.airflow("db", "migrate")
-    assert migrated.status == 0, migrated.text
-    return home.path / "airflow.db"
-
-
-@pytest.fixture(scope="session")
 def airflow_home(
     tmp_path_factory: pytest.TempPathFactory,
     migrated_database: Path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 
@@ -132,6 +133,20 @@ def test_adding_a_connection_shows_no_token(done, form):
 def test_a_connection_is_tested_against_x(done, sandbox):
     assert "Connection success!" in done["test"].out
     assert "/2/chat/conversations/0" in [request["path"] for request in sandbox.requests()]
+
+
+@pytest.mark.parametrize("command", ["script", "airflow"])
+def test_xchat_is_a_command(installed, command):
+    run = {
+        "script": lambda *arguments: installed.run(installed.python.with_name("xchat"), *arguments),
+        "airflow": lambda *arguments: installed.airflow("xchat", *arguments),
+    }[command]
+    done = run("status", "--output", "json")
+    assert (done.status, done.err) == (0, "")
+    shown = json.loads(done.out)
+    assert shown["conn_id"] == "xchat_default"
+    assert shown["source"] == "the environment variable AIRFLOW_CONN_XCHAT_DEFAULT"
+    assert (shown["refreshes"], shown["token_store"]) == (False, None)
 
 
 def test_the_dag_processor_finds_the_examples(done, installed):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -171,27 +171,24 @@ class Commands:
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment(
+    tmp_path_factory: pytest.TempPathFactory,
+    migrated_database: Path,
+    airflow_environment: Callable[..., dict[str, str]],
+) -> dict[str, str]:
     """An AIRFLOW_HOME with a migrated database, and a browser."""
     home = tmp_path_factory.mktemp("cli-home")
     browser = home / "browser"
     browser.write_text(f"#!{sys.executable} -IS\n{(HERE / 'browser.py').read_text()}")
     browser.chmod(0o755)
-    foreign = ("AIRFLOW", "PYTHON", "VIRTUAL_ENV", "XCHAT")
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(foreign)},
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    shutil.copy(migrated_database, home)
+    settings = {
         # As Airflow's own servers have it: hooks outside of a task find what is in the database.
         "_AIRFLOW_PROCESS_CONTEXT": "server",
         "BROWSER": str(browser),
         "VISITED": str(home / "visited"),
     }
-    migrated = subprocess.run(
-        [sys.executable, "-m", "airflow", "db", "migrate"], env=environment, capture_output=True, text=True, check=False
-    )
-    assert migrated.returncode == 0, migrated.stderr
-    return environment
+    return airflow_environment(home, **settings)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -92,19 +91,6 @@ def rotating(sandbox, store):
     return make
 
 
-@pytest.fixture(scope="session")
-def migrated_database(tmp_path_factory):
-    home = tmp_path_factory.mktemp("migrated")
-    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
-    done = subprocess.run(migrate, env=environment(home), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return home / "airflow.db"
-
-
-def environment(home):
-    return {**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "PYTHONPATH": str(HERE)}
-
-
 @dataclass
 class Fleet:
     """Running processes; see ``fleet.py``."""
@@ -126,7 +112,7 @@ class Fleet:
 
 
 @pytest.fixture
-def run_fleet(tmp_path, migrated_database):
+def run_fleet(tmp_path, migrated_database, airflow_environment):
     """A function that starts a fleet on two machines, with connections by their ids."""
 
     @contextmanager
@@ -142,7 +128,7 @@ def run_fleet(tmp_path, migrated_database):
             log.open("w") as errors,
             subprocess.Popen(
                 [sys.executable, HERE / "fleet.py", str(size), *machines],
-                env={**environment(home), **variables},
+                env=airflow_environment(home, PYTHONPATH=str(HERE), **variables),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -196,6 +196,17 @@ def test_an_event_loop_that_ends_during_a_refresh_waits_for_it(sandbox, connect,
     assert not rotating(grant).stored().expires_within(0)
 
 
+def test_a_coroutine_that_calls_the_method(sandbox, connect):
+    """It blocks the event loop, but it works."""
+    connect(sandbox, sandbox.grant(expires_in=0))
+
+    async def call():
+        with XChatHook() as hook:
+            return hook.get_conversation(GROUP)
+
+    assert asyncio.run(call())["data"]
+
+
 def test_coroutines_that_wait_for_one_refresh_get_its_error_once(sandbox, connect):
     grant = sandbox.grant(expires_in=0)
     connect(sandbox, grant, refresh_token="never-issued")

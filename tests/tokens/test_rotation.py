@@ -356,6 +356,14 @@ def test_a_refresh_for_a_token_that_lasts(sandbox, rotating):
     assert statuses(sandbox) == [200]
 
 
+def test_a_refresh_for_a_token_that_lasts_says_when_it_fails(sandbox, rotating):
+    """A task that is there to refresh has retries of its own, and an alarm."""
+    sandbox.token_faults([{"kind": "status", "status": 503}])
+    with pytest.raises(XChatServerError):
+        rotating(sandbox.grant(expires_in=4000)).lasting(5000)
+    assert statuses(sandbox) == [503]
+
+
 def test_each_process_has_a_moment_of_its_own(sandbox, rotating):
     """Between 5 and 10 minutes before a token of two hours expires; so none is early, none is late, and some differ."""
     refreshed = {}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-import secrets
 import subprocess
 import sys
 import threading
@@ -33,12 +31,11 @@ print(json.dumps(said))
 """
 
 
-def test_variables_outside_of_a_task(tmp_path, migrated_database):
+def test_variables_outside_of_a_task(tmp_path, migrated_database, airflow_environment):
     """As the commands and "Test connection" use them; tasks and triggers have tests of their own."""
     database = tmp_path / "airflow.db"
     database.write_bytes(migrated_database.read_bytes())
-    fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__FERNET_KEY": fernet_key}
+    environment = airflow_environment(tmp_path)
     done = subprocess.run(
         [sys.executable, "-c", USE_VARIABLES], env=environment, capture_output=True, text=True, check=False
     )
