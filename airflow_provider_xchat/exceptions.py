@@ -7,6 +7,7 @@ Every error that this provider raises on purpose.
     ├── XChatInputError *           what was given cannot be right; nothing was sent
     ├── XChatConnectionError        no whole answer came: DNS, refused, timeout, cut off
     ├── XChatAnswerError            an answer came that is none of the API's: not JSON, or JSON of another shape
+    ├── XChatSignInError            xchat login ended without a token; nothing was changed
     ├── XChatTokenStoreError        the place where rotated tokens are kept cannot be read or written
     │   └── XChatTokenLostError *   a rotated token could not be saved: sign in again
     └── XChatAPIError               X answered, and said no; has status and problems
@@ -44,6 +45,7 @@ __all__ = [
     "XChatNotFoundError",
     "XChatRateLimitError",
     "XChatServerError",
+    "XChatSignInError",
     "XChatTokenLostError",
     "XChatTokenStoreError",
 ]
@@ -74,6 +76,10 @@ class XChatAnswerError(XChatError):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class XChatSignInError(XChatError):
+    """The sign-in ended without a token; nothing was changed."""
 
 
 class XChatTokenStoreError(XChatError):

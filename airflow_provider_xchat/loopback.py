@@ -16,8 +16,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from airflow_provider_xchat.exceptions import XChatInputError
-from airflow_provider_xchat.sign_in import XChatSignInError
+from airflow_provider_xchat.exceptions import XChatInputError, XChatSignInError
 
 __all__ = ["LoopbackListener"]
 

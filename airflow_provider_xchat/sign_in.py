@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit
 
-from airflow_provider_xchat.exceptions import XChatError, XChatInputError
+from airflow_provider_xchat.exceptions import XChatInputError, XChatSignInError
 
-__all__ = ["OFFLINE_SCOPE", "SCOPES", "SignIn", "XChatSignInError", "scopes_of"]
+__all__ = ["OFFLINE_SCOPE", "SCOPES", "SignIn", "scopes_of"]
 
 #: what the operators need
 SCOPES = ("dm.read", "dm.write", "tweet.read", "users.read")
@@ -31,10 +31,6 @@ _PAGES_OF_X = "https://x.com"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # RFC 6749, section 3.3
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
-
-
-class XChatSignInError(XChatError):
-    """The sign-in ended without a token; nothing was changed."""
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 The demonstration, for a person who has just cloned the project.
 
 It starts the sandbox on a free loopback port, gives Airflow a temporary home with an SQLite database and a connection
-in an environment variable, has Airflow run the example DAG, and shows what happened. Nothing is left behind.
+in an environment variable, whose access token has expired, has Airflow run the example DAG, and shows what happened.
+Nothing is left behind.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -38,15 +38,16 @@ def main() -> int:
     :return: 0 when everything worked, 1 otherwise
     """
     begun = time.monotonic()
-    token = secrets.token_urlsafe(24)
     try:
-        with tempfile.TemporaryDirectory(prefix="xchat-demo-") as home, _sandbox(token) as url:
+        with tempfile.TemporaryDirectory(prefix="xchat-demo-") as home, _sandbox() as url:
             conversation = _group(f"{url}/_sandbox/conversations")
-            environment = _environment(Path(home), url, token)
+            grant = _request(f"{url}/_sandbox/grants", json.dumps({"expires_in": 0}).encode())
+            tokens = [grant["access_token"], grant["refresh_token"]]
+            environment = _environment(Path(home), url, grant)
             _step(f"Airflow {version('apache-airflow')} migrates an SQLite database in a temporary AIRFLOW_HOME")
-            _run("airflow db migrate", [sys.executable, "-m", "airflow", "db", "migrate"], environment, token)
+            _run("airflow db migrate", [sys.executable, "-m", "airflow", "db", "migrate"], environment, tokens)
             _step(f"Airflow runs {EXAMPLE.name}: get_conversation, summarize, mark_as_read")
-            result = _run_dag(Path(home), environment, token, conversation)
+            result = _run_dag(Path(home), environment, tokens, conversation)
             requests = _request(f"{url}/_sandbox/requests")["requests"]
             marks = _request(f"{url}/_sandbox/read-marks")
     except DemoError as error:
@@ -65,10 +66,9 @@ def _step(text: str) -> None:
 
 
 @contextmanager
-def _sandbox(token: str) -> Iterator[str]:
+def _sandbox() -> Iterator[str]:
     _step("starting the X Chat sandbox on a free loopback port")
-    # One argument, as a token may begin with a dash.
-    command = [sys.executable, "-m", "xchat_sandbox", "--port", "0", f"--token={token}"]
+    command = [sys.executable, "-m", "xchat_sandbox", "--port", "0", "--strict"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         assert process.stdout is not None
@@ -87,46 +87,57 @@ def _sandbox(token: str) -> Iterator[str]:
             process.wait()
 
 
-def _environment(home: Path, url: str, token: str) -> dict[str, str]:
+def _environment(home: Path, url: str, grant: dict[str, Any]) -> dict[str, str]:
     # Only this connection and this configuration: what the caller has set for an Airflow of his own stays outside.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     (home / "dags").mkdir()
     shutil.copy(EXAMPLE, home / "dags")
+    connection = {
+        "conn_type": "xchat",
+        "host": url,
+        "login": "sandbox-public-client",
+        "password": grant["access_token"],
+        "extra": {"refresh_token": grant["refresh_token"], "expires_at": int(grant["expires_at"])},
+    }
     return {
         **inherited,
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW_CONN_XCHAT_DEFAULT": json.dumps({"conn_type": "xchat", "host": url, "password": token}),
+        "AIRFLOW_CONN_XCHAT_DEFAULT": json.dumps(connection),
     }
 
 
-def _run(name: str, command: list[str], environment: dict[str, str], token: str) -> None:
+def _run(name: str, command: list[str], environment: dict[str, str], tokens: list[str]) -> None:
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     if done.returncode:
-        log = "\n".join(done.stdout.replace(token, "***").splitlines()[-40:])
+        log = "\n".join(done.stdout.splitlines()[-40:])
+        for token in tokens:
+            log = log.replace(token, "***")
         raise DemoError(f"{name} ended with status {done.returncode}; its last lines:\n{log}")
 
 
-def _run_dag(home: Path, environment: dict[str, str], token: str, conversation: dict[str, Any]) -> dict[str, Any]:
+def _run_dag(
+    home: Path, environment: dict[str, str], tokens: list[str], conversation: dict[str, Any]
+) -> dict[str, Any]:
     result_file = home / "result.json"
     conf = {"conversation_id": conversation["id"], "seen_until_sequence_id": conversation["latest_sequence_id"]}
     command = [sys.executable, str(RUN_DAG), str(result_file), json.dumps(conf)]
-    _run("the DAG run", command, environment, token)
+    _run("the DAG run", command, environment, tokens)
     result: dict[str, Any] = json.loads(result_file.read_text())
     return result
 
 
 def _group(url: str) -> dict[str, Any]:
-    """Choose a group conversation that the demo's token may read."""
+    """Choose a group conversation that the demo's user is in."""
     conversations = _request(url)["conversations"]
     group: dict[str, Any] = next(c for c in conversations if c["type"] == "group" and c["open_to_default_token"])
     return group
 
 
-def _request(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+def _request(url: str, body: bytes | None = None) -> Any:
+    with urllib.request.urlopen(url, body, timeout=10) as answer:
         return json.load(answer)
 
 
@@ -144,7 +155,7 @@ def _report(result: dict[str, Any], requests: list[dict[str, Any]], marks: dict[
     for conversation_id, sequence_id in marks.items():
         print(f"    {conversation_id} up to message {sequence_id}")
     print(f"    X Chat's answer: {json.dumps(tasks['mark_as_read']['returned'])}")
-    print("\nWhat the sandbox saw:")
+    print("\nWhat the sandbox saw; the access token had expired, and was refreshed by the first task:")
     for request in requests:
         query = f"?{request['query']}" if request["query"] else ""
         print(f"    {request['method']} {request['path']}{query} -> {request['status']}")

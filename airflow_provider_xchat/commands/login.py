@@ -26,10 +26,11 @@ from airflow_provider_xchat.exceptions import (
     XChatAuthError,
     XChatError,
     XChatInputError,
+    XChatSignInError,
     problem_text,
 )
 from airflow_provider_xchat.loopback import LoopbackListener
-from airflow_provider_xchat.sign_in import OFFLINE_SCOPE, SCOPES, SignIn, XChatSignInError, scopes_of
+from airflow_provider_xchat.sign_in import OFFLINE_SCOPE, SCOPES, SignIn, scopes_of
 from airflow_provider_xchat.token_endpoint import TokenEndpoint
 from airflow_provider_xchat.tokens import Token
 

@@ -8,9 +8,8 @@ import threading
 import httpx
 import pytest
 
-from airflow_provider_xchat.exceptions import XChatInputError
+from airflow_provider_xchat.exceptions import XChatInputError, XChatSignInError
 from airflow_provider_xchat.loopback import LoopbackListener
-from airflow_provider_xchat.sign_in import XChatSignInError
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import logging
 import traceback
 
 import pytest
+from airflow.sdk.log import redact
 
 from airflow_provider_xchat.exceptions import XChatError
 from airflow_provider_xchat.hooks.xchat import XChatHook
@@ -78,3 +79,14 @@ def test_nothing_shows_a_secret(sandbox, connect, case, caplog, capsys):
     text = "\n".join(shown).replace(CONFIDENTIAL_CLIENT_ID, "").replace("sandbox-confidential", "")
     for secret in SECRETS:
         assert secret not in text
+
+
+def test_airflow_masks_every_secret(sandbox, connect, rotating):
+    """Also what a task prints by itself, or gets into a traceback of somebody else's code."""
+    grant = sandbox.grant(client_id=CONFIDENTIAL_CLIENT_ID, expires_in=0)
+    connect(sandbox, grant, login=CONFIDENTIAL_CLIENT_ID, client_secret=CONFIDENTIAL_CLIENT_SECRET)
+    with XChatHook() as hook:
+        hook.get_conversation(GROUP)
+    after = rotating(grant, client_id=CONFIDENTIAL_CLIENT_ID).stored()
+    for secret in (grant.access_token, grant.refresh_token, *after.secrets, CONFIDENTIAL_CLIENT_SECRET, BASIC):
+        assert redact(f"found {secret} here") == "found *** here"
