@@ -62,7 +62,16 @@ class XChatInputError(XChatError, AirflowFailException):
 
 
 class XChatConnectionError(XChatError):
-    """No whole answer came; whether X has acted on the request is unknown."""
+    """
+    No whole answer came; whether X has acted on the request is unknown.
+
+    :param message: what happened
+    :param nothing_sent: whether it is known that X has not got the request
+    """
+
+    def __init__(self, message: str, *, nothing_sent: bool = False) -> None:
+        super().__init__(message)
+        self.nothing_sent = nothing_sent
 
 
 class XChatAnswerError(XChatError):

@@ -8,19 +8,16 @@ was saved.
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import logging
 import math
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
 
 from airflow_provider_xchat.exceptions import (
     XChatAnswerError,
@@ -34,13 +31,12 @@ from airflow_provider_xchat.exceptions import (
 from airflow_provider_xchat.leases import PATIENCE, everybody_else_out, this_machine_out
 from airflow_provider_xchat.supervisor import mask
 from airflow_provider_xchat.token_endpoint import TokenEndpoint
-from airflow_provider_xchat.tokens import Grant, Token, TokenStore, without
+from airflow_provider_xchat.tokens import Grant, Need, Token, TokenStore, without
+from airflow_provider_xchat.uninterrupted import uninterrupted
 
 __all__ = ["RotatingTokens"]
 
 log = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
 
 # What another try may cure. Whether X has rotated the token is unknown after some of them.
 _MAY_PASS = (XChatAnswerError, XChatConnectionError, XChatServerError, XChatTokenStoreError)
@@ -116,7 +112,7 @@ class RotatingTokens:
         if token is None:
             self._known = token = self.stored()
             if token.is_due(self._jitter):
-                token = self._rotated(token, refused=False)
+                token = self._rotated(Need(token))
         return token
 
     def after(self, refused: Token) -> Token:
@@ -127,7 +123,7 @@ class RotatingTokens:
         :return: another one
         :raises XChatError: as :meth:`current` says
         """
-        return self._rotated(refused, refused=True)
+        return self._rotated(Need(refused, refused=True))
 
     def lasting(self, seconds: float) -> Token:
         """
@@ -139,7 +135,7 @@ class RotatingTokens:
         """
         token = self._known = self.stored()
         if token.expires_at is None or token.expires_within(seconds):
-            return self._rotated(token, refused=False, lasting=seconds)
+            return self._rotated(Need(token, lasting=seconds))
         return token
 
     def stored(self) -> Token:
@@ -166,20 +162,20 @@ class RotatingTokens:
     def _put_off(self, token: Token) -> bool:
         return time.monotonic() < self._not_before and not token.expires_within(0)
 
-    def _rotated(self, stale: Token, *, refused: bool, lasting: float | None = None) -> Token:
+    def _rotated(self, need: Need) -> Token:
         for pause in (*RETRY_AFTER, None):
             try:
-                return self._rotated_once(stale, lasting)
+                return self._rotated_once(need)
             except XChatTokenLostError:
                 raise
             except XChatAuthError as error:
-                return self._saved_by_somebody_else(stale, error)
+                return self._saved_by_somebody_else(need, error)
             except XChatError as error:
-                still_good = not refused and not stale.expires_within(0)
-                if still_good and lasting is None:
+                still_good = need.spares(need.stale)
+                if still_good and need.lasting is None:
                     log.warning("X Chat token of %r not refreshed, the old one is still good: %s", self._conn_id, error)
                     self._not_before = time.monotonic() + PUT_OFF
-                    return stale
+                    return need.stale
                 # It may be that X has rotated the token, and the answer got lost. As the old access token is of no use
                 # any more, nothing is lost by finding out.
                 if pause is None or still_good or not isinstance(error, _MAY_PASS):
@@ -188,30 +184,43 @@ class RotatingTokens:
                 time.sleep(pause)
         raise AssertionError("the last round returns or raises")
 
-    def _rotated_once(self, stale: Token, lasting: float | None) -> Token:
+    def _rotated_once(self, need: Need) -> Token:
         with self._alone_in_this_process():
             # Of all that have waited here, the first one has done it.
-            if self._known is None or not self._supersedes(self._known, stale, lasting):
+            if self._known is None or not need.met_by(self._known):
                 with this_machine_out(self._grant.key):
                     latest = self.stored()
-                    if not self._supersedes(latest, stale, lasting):
-                        latest = self._rotated_among_machines(stale, lasting)
+                    if not need.met_by(latest):
+                        latest = self._rotated_among_machines(need)
                     self._known = latest
             return self._known
 
-    def _rotated_among_machines(self, stale: Token, lasting: float | None) -> Token:
-        with self._alone(stale, lasting) as until:
+    def _rotated_among_machines(self, need: Need) -> Token:
+        with self._alone(need) as until:
             if self._unsaved is not None:
                 self._save(self._unsaved)
             latest = self.stored()
-            if self._supersedes(latest, stale, lasting):
+            if need.met_by(latest):
                 return latest
             if until is None:
                 raise XChatTokenStoreError("the token store has lost a token that it had a moment ago")
-            return _uninterrupted(partial(self._refreshed, latest, until))
+            if latest.in_doubt and need.spares(latest):
+                raise XChatConnectionError(
+                    f"X Chat token of {self._conn_id!r} not refreshed: nobody has seen the answer to its last refresh,"
+                    " so the refresh token may be used up. The access token is used until it expires, and then it is"
+                    " tried again"
+                )
+            return uninterrupted(partial(self._refreshed, latest, until))
 
     def _refreshed(self, latest: Token, until: float) -> Token:
-        issued = self._endpoint.refresh(latest, until=until)
+        try:
+            issued = self._endpoint.refresh(latest, until=until)
+        except XChatError as error:
+            if _leaves_in_doubt(error) and not latest.expires_within(0):
+                # All processes are to know, as each of them would try again. Not worth the time that saving a token is.
+                with suppress(XChatTokenStoreError), self._store_errors("written", latest):
+                    self._store.save(self._grant.key, replace(latest, in_doubt=True).to_json())
+            raise
         answered_at = time.monotonic()
         if issued.access_token is None and issued.refresh_token == latest.refresh_token:
             raise XChatAnswerError("X answered a refresh without a token that can be used", 200)
@@ -252,20 +261,15 @@ class RotatingTokens:
                 self._unsaved = None
                 return
 
-    def _saved_by_somebody_else(self, stale: Token, error: XChatAuthError) -> Token:
+    def _saved_by_somebody_else(self, need: Need, error: XChatAuthError) -> Token:
         for pause in LOOK_AGAIN_AFTER:
             time.sleep(pause)
             with suppress(XChatTokenStoreError):
                 latest = self.stored()
-                if self._supersedes(latest, stale):
+                if need.met_by(latest):
                     self._known = latest
                     return latest
         raise error
-
-    def _supersedes(self, token: Token, stale: Token, lasting: float | None = None) -> bool:
-        if token.access_token is None or token.access_token == stale.access_token:
-            return False
-        return not (token.is_due() if lasting is None else token.expires_within(lasting))
 
     @contextmanager
     def _alone_in_this_process(self) -> Iterator[None]:
@@ -277,15 +281,12 @@ class RotatingTokens:
             self._lock.release()
 
     @contextmanager
-    def _alone(self, stale: Token, lasting: float | None) -> Iterator[float | None]:
+    def _alone(self, need: Need) -> Iterator[float | None]:
         with ExitStack() as held:
             with self._store_errors("locked"):
-                wanted = partial(self._wanted, stale, lasting)
-                until = held.enter_context(everybody_else_out(self._store, self._grant.key, wanted))
+                lock = everybody_else_out(self._store, self._grant.key, lambda: not need.met_by(self.stored()))
+                until = held.enter_context(lock)
             yield until
-
-    def _wanted(self, stale: Token, lasting: float | None) -> bool:
-        return not self._supersedes(self.stored(), stale, lasting)
 
     @contextmanager
     def _store_errors(self, done: str, token: Token | None = None) -> Iterator[None]:
@@ -300,24 +301,8 @@ class RotatingTokens:
             raise XChatTokenStoreError(f"the token store ({store}) cannot be {done}: {said}") from None
 
 
-def _has_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-def _uninterrupted(work: Callable[[], Result]) -> Result:
-    """
-    Do something that signals cannot break off.
-
-    Airflow ends a task that takes too long, or that is to be stopped, by an exception in its main thread. Between X's
-    answer and the end of saving it would cost the token. A main thread with an event loop is a trigger's, or that of a
-    coroutine that calls what is not one: no signals there, and a thread may need the loop that would wait for it.
-    """
-    if threading.current_thread() is not threading.main_thread() or _has_event_loop():
-        return work()
-    with ThreadPoolExecutor(1, thread_name_prefix="xchat-refresh") as executor:
-        # Leaving waits for the thread, whatever happens here.
-        return executor.submit(contextvars.copy_context().run, work).result()
+def _leaves_in_doubt(error: XChatError) -> bool:
+    """Whether X may have rotated the token; a 503 is said to be a request that was not handled (RFC 9110)."""
+    if isinstance(error, XChatConnectionError):
+        return not error.nothing_sent
+    return isinstance(error, XChatAnswerError) or (isinstance(error, XChatServerError) and error.status != 503)

@@ -40,6 +40,11 @@ REVOKE_PATH = "/2/oauth2/revoke"
 # What a token endpoint calls a refresh token or a client that it does not take. X answers a dead refresh token with
 # invalid_request, others with invalid_grant.
 _REFUSALS = frozenset({"invalid_request", "invalid_grant", "invalid_client", "unauthorized_client"})
+# What httpx raises before anything was sent
+_BEFORE_SENDING = (
+    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout),
+    *(httpx.ProxyError, httpx.UnsupportedProtocol, httpx.InvalidURL),
+)
 # A token answer has less than 1 kB.
 _MOST = 64 * 1024
 # b64token of RFC 6750 for what goes into a header, and VSCHAR of RFC 6749 without the space for what goes into a form.
@@ -187,12 +192,13 @@ class TokenEndpoint:
                     if time.monotonic() > end:
                         raise httpx.ReadTimeout("the answer took too long")
                 return _Answer(response.status_code, response.headers, content)
-        except httpx.TimeoutException as error:
-            kind = type(error).__name__
-            raise XChatConnectionError(f"no answer to {request} within {timeout:.0f} s ({kind})") from None
         except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
+            kind = type(error).__name__
+            said = f"no whole answer to {request}: {kind}"
+            if isinstance(error, httpx.TimeoutException):
+                said = f"no answer to {request} within {timeout:.0f} s ({kind})"
             # Without its cause: h11 quotes what it could not read.
-            raise XChatConnectionError(f"no whole answer to {request}: {type(error).__name__}") from None
+            raise XChatConnectionError(said, nothing_sent=isinstance(error, _BEFORE_SENDING)) from None
 
     def _error(self, path: str, answer: _Answer, secrets: list[str]) -> XChatAPIError:
         # An answer may repeat what was sent.

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, Self, runtime_checkable
 
-__all__ = ["Grant", "LockingTokenStore", "Token", "TokenStore"]
+__all__ = ["Grant", "LockingTokenStore", "Need", "Token", "TokenStore", "without"]
 
 # How long before its end a token is replaced (seconds), where it lives for the usual two hours. A task that starts
 # with a token that has this long to go finishes most of what it does with it.
@@ -27,6 +27,7 @@ class Token:
     :param expires_at: when the access token expires, in seconds since 1970-01-01 UTC; None when that is not known
     :param scope: what was granted, separated by spaces; empty when that is not known
     :param rotated_at: when it was issued, in seconds since 1970-01-01 UTC; None when that is not known
+    :param in_doubt: whether a refresh was sent of which nobody has seen the answer: the refresh token may be used up
     """
 
     access_token: str | None = field(default=None, repr=False)
@@ -34,6 +35,7 @@ class Token:
     expires_at: float | None = None
     scope: str = ""
     rotated_at: float | None = None
+    in_doubt: bool = False
 
     @property
     def secrets(self) -> list[str]:
@@ -56,8 +58,11 @@ class Token:
         Tell whether it is time for the next one.
 
         :param jitter: from 0 to 1: how much earlier than necessary, so that not all processes ask at once
-        :return: True some 5 to 10 minutes before it expires; sooner for a token that lives shorter than X's do
+        :return: True some 5 to 10 minutes before it expires; later for a token that lives shorter than X's do, and at
+            its very end for one in doubt: a second use of its refresh token could end the access token, too
         """
+        if self.in_doubt:
+            return self.expires_within(0)
         ahead = AHEAD
         if self.expires_at is not None and self.rotated_at is not None:
             ahead = min(ahead, max(0.0, self.expires_at - self.rotated_at) / 10)
@@ -94,7 +99,7 @@ class Token:
             and all(value is None or (isinstance(value, int | float) and value > 0) for value in times)
         ):
             raise ValueError("it is JSON, but not a token")
-        return cls(scope=scope, **kept)
+        return cls(scope=scope, in_doubt=members.get("in_doubt") is True, **kept)
 
 
 @dataclass(frozen=True)
@@ -138,6 +143,44 @@ class Grant:
     def secrets(self) -> list[str]:
         """What must not be shown."""
         return [*self.first_token.secrets, *([self.client_secret] if self.client_secret else [])]
+
+
+@dataclass(frozen=True)
+class Need:
+    """
+    Why another token is wanted.
+
+    :param stale: the one at hand
+    :param refused: whether X has refused it
+    :param lasting: how long (seconds) the other one must last; None for as long as tokens usually last
+    """
+
+    stale: Token
+    refused: bool = False
+    lasting: float | None = None
+
+    def met_by(self, token: Token) -> bool:
+        """
+        Tell whether a token that somebody else has saved will do.
+
+        :param token: the latest one
+        :return: whether nothing need be refreshed
+        """
+        if token.in_doubt and self.lasting is None:
+            return self.spares(token)
+        if token.access_token is None or token.access_token == self.stale.access_token:
+            return False
+        return not (token.is_due() if self.lasting is None else token.expires_within(self.lasting))
+
+    def spares(self, token: Token) -> bool:
+        """
+        Tell whether an access token is still good, so that there is something to lose.
+
+        :param token: the latest one
+        :return: False when X has refused it, or it has expired
+        """
+        refused = self.refused and token.access_token == self.stale.access_token
+        return not refused and not token.expires_within(0)
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -222,6 +223,52 @@ class TestOutcomeUnknown:
         assert rotating(grant, timeout=0.5).current().access_token == grant.access_token
         assert chain(sandbox)["alive"]
         assert chain(sandbox)["reused_dead_token"] == 0
+
+    @pytest.mark.parametrize(
+        "fault", [{"kind": "rotate-then-drop"}, {"kind": "status", "status": 500}, {"kind": "body", "body": "<html>"}]
+    )
+    def test_no_process_tries_again_while_there_is_something_to_lose(self, sandbox, rotating, fault):
+        """A second use of a dead refresh token would end the access token, too, and it may be dead."""
+        grant = sandbox.grant(expires_in=4)
+        sandbox.token_faults([fault])
+        began = time.time()
+        tokens = rotating(grant, expires_at=began + 4)
+        for others in (tokens, rotating(grant), rotating(grant)):
+            assert others.current().access_token == grant.access_token
+        with pytest.raises(XChatConnectionError, match="nobody has seen the answer to its last refresh"):
+            rotating(grant).lasting(5000)
+        assert len(statuses(sandbox)) == 1
+        assert (chain(sandbox)["alive"], chain(sandbox)["reused_dead_token"]) == (True, 0)
+        time.sleep(max(0.0, began + 4.1 - time.time()))
+        if fault["kind"] == "rotate-then-drop":
+            with pytest.raises(XChatAuthError, match=SIGN_IN):
+                rotating(grant).current()
+        else:
+            assert rotating(grant).current().access_token != grant.access_token
+            assert not rotating(grant).stored().in_doubt
+
+    def test_nor_does_one_that_was_waiting(self, sandbox, rotating):
+        grant = sandbox.grant(expires_in=200)
+        sandbox.token_faults([{"kind": "rotate-then-delay", "seconds": 1}])
+        with ThreadPoolExecutor(4) as executor:
+            said = list(executor.map(lambda _: rotating(grant, timeout=0.5).current().access_token, range(4)))
+        assert said == [grant.access_token] * 4
+        assert len(statuses(sandbox)) == 1
+        assert (chain(sandbox)["alive"], chain(sandbox)["reused_dead_token"]) == (True, 0)
+
+    def test_a_token_in_doubt_that_x_refuses_is_tried(self, sandbox, rotating):
+        grant = sandbox.grant(expires_in=200)
+        sandbox.token_faults([{"kind": "status", "status": 500}])
+        tokens = rotating(grant)
+        assert tokens.after(tokens.current()).access_token != grant.access_token
+        assert len(statuses(sandbox)) == 2
+
+    @pytest.mark.parametrize("fault", [{"kind": "status", "status": 503}, {"kind": "status", "status": 429}])
+    def test_what_x_has_not_handled_leaves_no_doubt(self, sandbox, rotating, fault):
+        grant = sandbox.grant(expires_in=200)
+        sandbox.token_faults([fault])
+        assert rotating(grant).current().access_token == grant.access_token
+        assert rotating(grant).current().access_token != grant.access_token
 
     @pytest.mark.parametrize("fault", [{"kind": "status", "status": 502}, {"kind": "drop-before"}])
     def test_with_nothing_to_lose_it_is_tried_again(self, sandbox, rotating, fault):
