@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -65,9 +65,8 @@ with create_session() as session:
 """
 
 
-@dataclass(frozen=True)
-class Finished:
-    """What a process left behind."""
+class Finished(NamedTuple):
+    """How a command ended."""
 
     status: int
     out: str
