@@ -1,4 +1,4 @@
-"""The hook in @task functions: by ``dag.test()`` with a connection from the environment, and in real workers."""
+"""The hook in @task functions: by ``dag.test()`` and in real workers, with a connection from the database."""
 
 from __future__ import annotations
 
@@ -12,12 +12,7 @@ GROUP = "/2/chat/conversations/g9000000000000000201"
 
 @pytest.fixture(scope="module", params=["dag_test", "worker"])
 def run(request):
-    """
-    The run of each kind.
-
-    The connection of the second stands in the database. That of the first may not: what ``dag.test()`` has in place
-    of a supervisor (in Airflow 3.3) finds connections for synchronous callers only.
-    """
+    """The run of each kind."""
     fixture = {"dag_test": "runs", "worker": "supervised_runs"}[request.param]
     return request.getfixturevalue(fixture)["hook_in_tasks"]
 
