@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -23,7 +22,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_xchat.connection import ConnectionSettings
-from airflow_provider_xchat.exceptions import XChatError, XChatInputError
+from airflow_provider_xchat.exceptions import XChatError, XChatInputError, sign_in_command
 from airflow_provider_xchat.tokens import Grant, Token
 
 __all__ = [
@@ -172,8 +171,8 @@ def get(conn_id: str) -> FoundConnection:
     if found is None:
         raise XChatInputError(
             f"there is no connection {conn_id!r}, neither in the Airflow database, nor in the environment variable"
-            f" {environment_variable(conn_id)}, nor in a secrets backend. To sign in for one: xchat login --conn-id"
-            f" {shlex.quote(conn_id)} --client-id …"
+            f" {environment_variable(conn_id)}, nor in a secrets backend. To sign in for one:"
+            f" {sign_in_command(conn_id)} --client-id …"
         )
     return found
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from airflow_provider_xchat.exceptions import XChatInputError
-from airflow_provider_xchat.tokens import Grant
+from airflow_provider_xchat.exceptions import XChatInputError, sign_in_command
+from airflow_provider_xchat.tokens import REFRESH_TOKEN, Grant
 
 __all__ = ["ConnectionSettings"]
 
 DEFAULT_HOST = "https://api.x.com"
 DEFAULT_TIMEOUT = 30.0
-
-# VSCHAR of RFC 6749 without the space: a line break at the end of what was pasted is the usual mistake
-_SECRET = re.compile(r"[\x21-\x7e]+")
 
 
 class AirflowConnection(Protocol):
@@ -72,7 +68,7 @@ class ConnectionSettings:
         if not connection.password and grant is None:
             raise XChatInputError(
                 f"{name} has no password; expected the OAuth 2.0 user access token there, or a refresh_token in the"
-                f" extra. xchat login --conn-id {connection.conn_id} puts both there"
+                f" extra. {sign_in_command(connection.conn_id)} puts both there"
             )
         return cls(
             base_url=_base_url(connection, name),
@@ -106,7 +102,7 @@ def _secret(extra: Mapping[str, Any], member: str, name: str) -> str | None:
     value = extra.get(member)
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or not _SECRET.fullmatch(value):
+    if not isinstance(value, str) or not REFRESH_TOKEN.fullmatch(value):
         raise XChatInputError(
             f"{name} has a {member} that cannot be one; expected text of ASCII characters without spaces and line"
             " breaks"

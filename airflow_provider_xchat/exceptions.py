@@ -198,8 +198,18 @@ class XChatServerError(XChatAPIError):
     """X failed; the same request may succeed later."""
 
 
+def sign_in_command(conn_id: str | None) -> str:
+    """
+    Say what to type to sign in.
+
+    :param conn_id: the connection; None where it is not known
+    :return: a command line for a shell
+    """
+    return f"xchat login --conn-id {shlex.quote(conn_id or 'xchat_default')}"
+
+
 def _sign_in(conn_id: str | None) -> str:
-    return f"To sign in again: xchat login --conn-id {shlex.quote(conn_id or 'xchat_default')}"
+    return f"To sign in again: {sign_in_command(conn_id)}"
 
 
 def problem_text(problem: Problem) -> str:

@@ -27,6 +27,7 @@ from airflow_provider_xchat.exceptions import (
     XChatServerError,
     XChatTokenLostError,
     XChatTokenStoreError,
+    sign_in_command,
 )
 from airflow_provider_xchat.leases import PATIENCE, everybody_else_out, this_machine_out
 from airflow_provider_xchat.supervisor import mask
@@ -154,7 +155,7 @@ class RotatingTokens:
         except ValueError as error:
             raise XChatTokenStoreError(
                 f"the token store ({type(self._store).__name__}) has something else under {self._grant.key}: {error}."
-                f" Remove it and sign in again: xchat login --conn-id {self._conn_id}"
+                f" Remove it and sign in again: {sign_in_command(self._conn_id)}"
             ) from None
         mask(token.secrets)
         return token

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import time
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote_plus
 
 import httpx
+from xchat_client.client import BearerToken
 
 from airflow_provider_xchat.answers import api_error
 from airflow_provider_xchat.exceptions import (
@@ -30,7 +30,7 @@ from airflow_provider_xchat.exceptions import (
     XChatServerError,
 )
 from airflow_provider_xchat.supervisor import mask
-from airflow_provider_xchat.tokens import Token, without
+from airflow_provider_xchat.tokens import REFRESH_TOKEN, Token, without
 
 __all__ = ["TokenEndpoint"]
 
@@ -47,9 +47,6 @@ _BEFORE_SENDING = (
 )
 # A token answer has less than 1 kB.
 _MOST = 64 * 1024
-# b64token of RFC 6750 for what goes into a header, and VSCHAR of RFC 6749 without the space for what goes into a form.
-_ACCESS_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*", re.ASCII)
-_REFRESH_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True)
@@ -96,12 +93,10 @@ class TokenEndpoint:
         form = {"grant_type": "refresh_token", "refresh_token": token.refresh_token}
         issued = self._token(form, token.secrets, until)
         # RFC 6749, section 6: without a new refresh token, the old one stays good.
-        return Token(
-            issued.access_token,
-            issued.refresh_token or token.refresh_token,
-            issued.expires_at,
-            issued.scope or token.scope,
-            issued.rotated_at,
+        return replace(
+            issued,
+            refresh_token=issued.refresh_token or token.refresh_token,
+            scope=issued.scope or token.scope,
         )
 
     def exchange(self, code: str, redirect_uri: str, verifier: str) -> Token:
@@ -217,8 +212,9 @@ class TokenEndpoint:
 
 def _issued(members: Mapping[str, Any]) -> Token:
     now = time.time()
-    access_token = _text(members.get("access_token"), _ACCESS_TOKEN)
-    refresh_token = _text(members.get("refresh_token"), _REFRESH_TOKEN)
+    access_token, refresh_token = _access_token(members.get("access_token")), members.get("refresh_token")
+    if not isinstance(refresh_token, str) or not REFRESH_TOKEN.fullmatch(refresh_token):
+        refresh_token = None
     if str(members.get("token_type") or "bearer").lower() != "bearer":
         access_token = None
     mask(secret for secret in (access_token, refresh_token) if secret)
@@ -236,5 +232,11 @@ def _issued(members: Mapping[str, Any]) -> Token:
     )
 
 
-def _text(value: Any, pattern: re.Pattern[str]) -> str | None:
-    return value if isinstance(value, str) and pattern.fullmatch(value) else None
+def _access_token(value: Any) -> str | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        BearerToken(value)
+    except ValueError:
+        return None
+    return value

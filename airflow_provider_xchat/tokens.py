@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, Self, runtime_checkable
 
-__all__ = ["Grant", "LockingTokenStore", "Need", "Token", "TokenStore", "without"]
+__all__ = ["REFRESH_TOKEN", "Grant", "LockingTokenStore", "Need", "Token", "TokenStore", "without"]
+
+# What a refresh token or a client secret consists of: VSCHAR of RFC 6749 without the space. A line break at the end of
+# what was pasted is the usual mistake.
+REFRESH_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 # How long before its end a token is replaced (seconds), where it lives for the usual two hours. A task that starts
 # with a token that has this long to go finishes most of what it does with it.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 
 from airflow_provider_xchat.airflow_connections import ConnectionFields, FoundConnection, change, get, sharing
 from airflow_provider_xchat.commands.kept_tokens import forget_tokens, latest_token
 from airflow_provider_xchat.commands.terminal import Terminal
 from airflow_provider_xchat.connection import ConnectionSettings
-from airflow_provider_xchat.exceptions import XChatAuthError, XChatError, XChatInputError, problem_text
+from airflow_provider_xchat.exceptions import XChatAuthError, XChatError, XChatInputError, problem_text, sign_in_command
 from airflow_provider_xchat.token_endpoint import TokenEndpoint
 
 __all__ = ["logout"]
@@ -39,8 +38,7 @@ def logout(arguments: argparse.Namespace, terminal: Terminal) -> None:
         raise XChatInputError(_what_is_left(found, revoked=revoked))
     ended = "revoked at X, and its tokens removed" if revoked else "removed here, but not revoked at X"
     terminal.result(
-        f"The sign-in of connection {fields.conn_id!r} is {ended}. To sign in again: xchat login --conn-id"
-        f" {shlex.quote(fields.conn_id)}"
+        f"The sign-in of connection {fields.conn_id!r} is {ended}. To sign in again: {sign_in_command(fields.conn_id)}"
     )
 
 

@@ -21,6 +21,7 @@ from airflow_provider_xchat.exceptions import (
     XChatInputError,
     XChatRateLimitError,
     XChatServerError,
+    sign_in_command,
 )
 
 # Airflow imports this module to list hooks, and DAG files import it for @task functions, so the client (and with it
@@ -240,7 +241,7 @@ class XChatHook(BaseHook):
         if tokens is None:
             raise XChatInputError(
                 f"connection {self.xchat_conn_id!r} has no refresh_token in its extra, so its token cannot be"
-                f" refreshed. To sign in for one: xchat login --conn-id {self.xchat_conn_id}"
+                f" refreshed. To sign in for one: {sign_in_command(self.xchat_conn_id)}"
             )
         expires_at = tokens.lasting(min_remaining).expires_at
         return None if expires_at is None else datetime.fromtimestamp(expires_at, UTC)

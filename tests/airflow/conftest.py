@@ -69,7 +69,7 @@ RUNS: Runs = {
     "native_pair": ("native_ids", {"conversation_id": "900000001-9000000000000000101"}),
     "literal_ids": ("literal_ids", None),
     "mapped": ("mapped", None),
-    "hook_in_tasks": ("hook_in_tasks", {"connection": "xchat_stored"}),
+    "hook_in_tasks": ("hook_in_tasks", None),
     "bad_input": ("bad_input", None),
     "refused": ("refused", None),
     "retried": ("retried", None),
@@ -78,7 +78,7 @@ RUNS: Runs = {
     "rotated": ("rotates", None),
 }
 SUPERVISED_RUNS: Runs = {
-    "hook_in_tasks": ("hook_in_tasks", {"connection": "xchat_stored"}),
+    "hook_in_tasks": ("hook_in_tasks", None),
     "refused": ("refused", None),
     "rotated": ("rotates", None),
 }

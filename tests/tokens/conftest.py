@@ -140,7 +140,7 @@ def run_fleet(tmp_path, migrated_database, airflow_environment):
             yield fleet
             process.stdin.close()
             # Members log to the same stream.
-            fleet.rest = process.stdout.read()
+            process.stdout.read()
         assert process.returncode == 0
 
     return run

@@ -16,7 +16,7 @@ async def get_and_mark(hook, sequence_id):
     return [answer["data"][0]["group_name"], marked["data"]["success"]]
 
 
-@dag(schedule=None, params={"connection": "xchat_default"})
+@dag(schedule=None, params={"connection": "xchat_stored"})
 def hook_in_tasks():
     @task
     def plain(params):
