@@ -13,6 +13,19 @@ From Python::
         ...  # talk to sandbox.url with the bearer token "sandbox-token"
         sandbox.requests()
 
+What a client has to live with can be called up, from Python or over HTTP:
+
+=========================================  =============================================================
+to get                                     use
+=========================================  =============================================================
+a conversation that changes                ``sandbox.change_conversation(id, group_name="…")``
+many conversations                         ``running_sandbox(conversations=1000)``, ``generated_ids(1000)``
+slow answers                               ``running_sandbox(latency=0.1)``
+limits that are soon used up               ``running_sandbox(rate_limit=10, daily_limit=100)``
+errors, odd answers, broken connections    ``sandbox.faults([…])``, see ``xchat_sandbox.operation_faults``
+the same at the token endpoint             ``sandbox.token_faults([…])``, see ``xchat_sandbox.token_faults``
+=========================================  =============================================================
+
 OAuth 2.0 is served next to it. These clients are always registered, and redirected to any loopback address:
 
 ==================  ===============================  =========================
@@ -32,6 +45,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xchat_sandbox.app import create_app
     from xchat_sandbox.clients import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_CLIENT_SECRET, PUBLIC_CLIENT_ID, Client
+    from xchat_sandbox.generated_conversations import generated_ids
     from xchat_sandbox.grants import Grant
     from xchat_sandbox.server import Sandbox, running_sandbox
     from xchat_sandbox.tokens import Token
@@ -45,6 +59,7 @@ __all__ = [
     "Sandbox",
     "Token",
     "create_app",
+    "generated_ids",
     "running_sandbox",
 ]
 
@@ -57,6 +72,7 @@ _HOMES = {
     "Sandbox": "xchat_sandbox.server",
     "Token": "xchat_sandbox.tokens",
     "create_app": "xchat_sandbox.app",
+    "generated_ids": "xchat_sandbox.generated_conversations",
     "running_sandbox": "xchat_sandbox.server",
 }
 

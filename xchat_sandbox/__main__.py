@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from xchat_sandbox.limits import RATE_LIMIT, RATE_WINDOW_SECONDS
+from xchat_sandbox.limits import DAILY_WINDOW_SECONDS, RATE_LIMIT, RATE_WINDOW_SECONDS
 from xchat_sandbox.oauth_settings import ACCESS_TOKEN_LIFETIME
 
 _LAST_PORT = 65535
@@ -48,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tokens=options.token,
             rate_limit=options.rate_limit,
             rate_window=options.rate_window,
+            daily_limit=options.daily_limit,
+            daily_window=options.daily_window,
+            conversations=options.conversations,
+            latency=options.latency,
             strict=options.strict,
             access_token_lifetime=options.access_token_lifetime,
         )
@@ -97,6 +101,33 @@ def _parser() -> _Parser:
         default=RATE_WINDOW_SECONDS,
         metavar="SECONDS",
         help="the length of a window (%(default)s)",
+    )
+    parser.add_argument(
+        "--daily-limit",
+        type=int,
+        metavar="N",
+        help="requests for each token and operation in a day (as many as one likes)",
+    )
+    parser.add_argument(
+        "--daily-window",
+        type=float,
+        default=DAILY_WINDOW_SECONDS,
+        metavar="SECONDS",
+        help="the length of that day (%(default)s)",
+    )
+    parser.add_argument(
+        "--conversations",
+        type=int,
+        default=0,
+        metavar="N",
+        help="generate so many conversations beyond the seed, from g9100000000000000001 on (%(default)s)",
+    )
+    parser.add_argument(
+        "--latency",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="how much later every answer of the two operations comes; fractions count (%(default)s)",
     )
     parser.add_argument(
         "--strict",

@@ -1,11 +1,10 @@
-"""The application: its routes, and the steps that every request of an operation goes through."""
+"""The application: what a sandbox is made of, and its routes."""
 
 from collections.abc import Iterable
 from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Unpack, cast, get_args
-from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,11 +18,12 @@ from xchat_sandbox.authorization_server import AuthorizationServer
 from xchat_sandbox.contract import Contract, Operation
 from xchat_sandbox.control import Control
 from xchat_sandbox.conversations import Conversations, ReadMarks
-from xchat_sandbox.json_wire import AsciiJSONResponse
-from xchat_sandbox.limits import RATE_LIMIT, RATE_WINDOW_SECONDS, RateLimits
+from xchat_sandbox.limits import DAILY_WINDOW_SECONDS, RATE_LIMIT, RATE_WINDOW_SECONDS, RateLimits, all_limits
 from xchat_sandbox.oauth_settings import OAuthOptions, OAuthSettings
+from xchat_sandbox.operation_faults import OperationFaults
 from xchat_sandbox.operations import HANDLERS, Handler, Service
-from xchat_sandbox.problems import ProblemError, ProblemResponse, about_blank, rate_limit_exceeded
+from xchat_sandbox.pipeline import Pipeline
+from xchat_sandbox.problems import ProblemResponse, about_blank
 from xchat_sandbox.request_log import RequestLog, RequestLogMiddleware
 from xchat_sandbox.selection import AnswerForm
 from xchat_sandbox.tokens import Token, TokenRegistry, default_tokens
@@ -35,6 +35,10 @@ def create_app(
     tokens: Iterable[Token | str] = (),
     rate_limit: int = RATE_LIMIT,
     rate_window: float = RATE_WINDOW_SECONDS,
+    daily_limit: int | None = None,
+    daily_window: float = DAILY_WINDOW_SECONDS,
+    conversations: int = 0,
+    latency: float = 0,
     document: str | PathLike[str] | None = None,
     **oauth: Unpack[OAuthOptions],
 ) -> Starlette:
@@ -45,11 +49,17 @@ def create_app(
         every scope.
     :param rate_limit: requests that each token may send to each operation in a window.
     :param rate_window: the length of that window, in seconds.
+    :param daily_limit: requests that each token may send to each operation in a day; with it, every answer of the
+        operations has headers about the day, too.
+    :param daily_window: the length of that day, in seconds.
+    :param conversations: how many conversations to generate beyond the seed, with the ids ``generated_ids(n)``.
+    :param latency: how much later every answer of the two operations comes, in seconds.
     :param document: an OpenAPI document to use as the contract instead of the packaged one.
     :param oauth: the settings of the authorization server: the fields of OAuthSettings.
     :returns: an ASGI application; ``state.control`` reads and resets what it has recorded.
     :raises ValueError: for an unknown answer form, a malformed token, a token of a user who does not exist,
-        a limit, window or lifetime out of range, or a contract that lacks one of the two operations.
+        a limit, window, lifetime, latency or number of conversations out of range, or a contract that lacks one
+        of the two operations.
     :raises OSError: if the document cannot be read.
     """
     if answer_form not in get_args(AnswerForm):
@@ -57,13 +67,14 @@ def create_app(
     contract = Contract.load(None if document is None else Path(document))
     if missing := sorted(HANDLERS.keys() - contract.operations.keys()):
         raise ValueError(f"the contract lacks the operation {', '.join(missing)}")
-    service = Service(contract, Conversations(), ReadMarks(), answer_form)
+    service = Service(contract, Conversations(conversations), ReadMarks(), answer_form)
     authorization = AuthorizationServer(OAuthSettings(**oauth), contract.scopes, service.conversations.users)
     registry = TokenRegistry(_known_tokens(tokens, service), authorization.grants.find)
-    limits = RateLimits(rate_limit, rate_window)
+    limits = RateLimits(all_limits(rate_limit, rate_window, daily_limit, daily_window))
     log = RequestLog()
-    control = Control(service, limits, log, authorization)
-    pipeline = _Pipeline(service, registry, limits)
+    faults = OperationFaults()
+    control = Control(service, limits, log, faults, authorization)
+    pipeline = Pipeline(service, registry, limits, faults, latency)
     routes = [
         _route(contract.operations[operation_id], pipeline, handler) for operation_id, handler in HANDLERS.items()
     ]
@@ -101,38 +112,7 @@ class RawPathMiddleware:
         await self._app(scope, receive, send)
 
 
-class _Pipeline:
-    """The steps between a route and its handler; each may refuse the request by raising a ProblemError."""
-
-    def __init__(self, service: Service, tokens: TokenRegistry, limits: RateLimits) -> None:
-        self._service = service
-        self._tokens = tokens
-        self._limits = limits
-
-    async def respond(self, operation: Operation, handler: Handler, request: Request) -> Response:
-        quota = self._limits.untouched()
-        response: Response
-        try:
-            token = self._tokens.authenticate(request.headers.get("authorization"))
-            quota = self._limits.take(token.value, operation.operation_id)
-            if quota.exceeded:
-                raise rate_limit_exceeded(quota.reset_at)
-            token.require(operation.scopes)
-            values = self._service.contract.read(
-                operation,
-                path={name: unquote(value) for name, value in request.path_params.items()},
-                query=request.scope["query_string"].decode("latin-1"),
-                body=await request.body(),
-                content_type=request.headers.get("content-type", ""),
-            )
-            response = AsciiJSONResponse(handler(self._service, token, values))
-        except ProblemError as problem:
-            response = ProblemResponse(problem, self._service.contract.problem_type(problem.kind))
-        response.headers.update(quota.headers)
-        return response
-
-
-def _route(operation: Operation, pipeline: _Pipeline, handler: Handler) -> Route:
+def _route(operation: Operation, pipeline: Pipeline, handler: Handler) -> Route:
     endpoint = partial(pipeline.respond, operation, handler)
     route = Route(operation.path, endpoint, methods=[operation.method], name=operation.operation_id)
     # Starlette adds HEAD to every GET; the contract has none.

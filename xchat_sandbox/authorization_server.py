@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from xchat_sandbox.clients import PUBLIC_CLIENT_ID, Client, Clients
-from xchat_sandbox.dropped_connections import drop
+from xchat_sandbox.connections import drop
 from xchat_sandbox.grants import OFFLINE_SCOPE, Grant, Grants
 from xchat_sandbox.json_wire import AsciiJSONResponse
 from xchat_sandbox.oauth_errors import OAuthError, malformed
@@ -138,7 +138,7 @@ class AuthorizationServer:
         form, _ = _parameters(body.decode("latin-1"))
         entry = self.token_requests.open_entry(request.headers.get("authorization"), form)
         if fault.kind == "drop-before":
-            await drop(request)
+            await drop(request.scope)
         if fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         if fault.kind in {"status", "body"}:
@@ -147,7 +147,7 @@ class AuthorizationServer:
         answer = self._issued(request, body, entry, fault)
         if fault.kind == "rotate-then-drop":
             entry.update(status=None, error=None)
-            await drop(request)
+            await drop(request.scope)
         if fault.kind == "rotate-then-delay":
             await asyncio.sleep(fault.seconds)
         return answer

@@ -19,6 +19,7 @@ from openapi_core.security.factories import SecurityProviderFactory
 from openapi_core.security.providers import BaseProvider
 from starlette.datastructures import QueryParams
 
+from xchat_sandbox.accepted_requests import AcceptedRequests
 from xchat_sandbox.contract_errors import explain, media_type_refused
 from xchat_sandbox.json_wire import strict_loads
 from xchat_sandbox.problems import ABOUT_BLANK, InvalidValue, invalid_request, unsupported_media_type
@@ -75,13 +76,14 @@ class Contract:
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        self._document = document
+        document = self._document = _with_strict_ends(document)
         config = Config(
             security_provider_factory=_TokensAreCheckedElsewhere(),
             extra_media_type_deserializers={"application/json": strict_loads},
         )
-        openapi = OpenAPI.from_dict(_with_strict_ends(document), config=config)
+        openapi = OpenAPI.from_dict(document, config=config)
         self._unmarshaller = openapi.request_unmarshaller
+        self._accepted: dict[str, AcceptedRequests] = {}
 
     @classmethod
     def load(cls, path: Path | None = None) -> "Contract":
@@ -156,12 +158,16 @@ class Contract:
         :raises ProblemError: 400 for a request that does not match, and 415 if what does not match is the
             media type of the body: RFC 9110 has a status for this, which tells a client more than 400.
         """
+        # openapi-core trips over parameters without a value, and JSON defines none.
+        media_type = content_type.partition(";")[0].strip().lower()
+        accepted = self._accepted_requests(operation)
+        if values := accepted.read(path, query, body, media_type):
+            return RequestValues(path, *values)
         request = _Request(
             operation=operation,
             parameters=RequestParameters(query=QueryParams(query), path=path),
             body=body,
-            # openapi-core trips over parameters without a value, and JSON defines none.
-            content_type=content_type.partition(";")[0].strip().lower(),
+            content_type=media_type,
             host_url=self._document["servers"][0]["url"],
         )
         result = self._unmarshaller.unmarshal(request)
@@ -170,7 +176,26 @@ class Contract:
         errors = [*_query_key_errors(operation, query), *explain(result.errors, request.parameters)]
         if errors:
             raise invalid_request(errors)
+        accepted.remember(query, result.parameters.query)
         return RequestValues(result.parameters.path, result.parameters.query, result.body)
+
+    def _accepted_requests(self, operation: Operation) -> AcceptedRequests:
+        accepted = self._accepted.get(operation.operation_id)
+        if accepted is None:
+            body = self._resolved(self._definition(operation.operation_id).get("requestBody", {})).get("content", {})
+            paths = [
+                each for each in self._parameters(operation.path, operation.method.lower()) if each["in"] == "path"
+            ]
+            accepted = self._accepted[operation.operation_id] = AcceptedRequests(
+                {parameter["name"]: parameter["schema"] for parameter in paths},
+                body,
+                self._document["components"],
+            )
+        return accepted
+
+    def _parameters(self, path: str, method: str) -> list[Mapping[str, Any]]:
+        item = self._document["paths"][path]
+        return [self._resolved(each) for each in (*item.get("parameters", ()), *item[method].get("parameters", ()))]
 
     def _definition(self, operation_id: str) -> Mapping[str, Any]:
         operation = self.operations[operation_id]
@@ -179,8 +204,7 @@ class Contract:
 
     def _operation(self, path: str, item: Mapping[str, Any], method: str) -> Operation:
         definition = item[method]
-        declared = [*item.get("parameters", ()), *definition.get("parameters", ())]
-        query = [each for each in map(self._resolved, declared) if each["in"] == "query"]
+        query = [each for each in self._parameters(path, method) if each["in"] == "query"]
         requirements = definition.get("security", self._document.get("security", ()))
         return Operation(
             operation_id=definition["operationId"],

@@ -1,11 +1,16 @@
-"""Conversations: how one is addressed, who may see it, and how far each user has read."""
+"""Conversations: how one is addressed, who may see it, how it changes, and how far each user has read."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
+from xchat_sandbox.generated_conversations import generated_conversations
+from xchat_sandbox.json_wire import is_json_object
 from xchat_sandbox.problems import conversation_forbidden, conversation_not_found
 from xchat_sandbox.seed import CONVERSATIONS, MAIN_USER_ID, USERS
+from xchat_sandbox.timestamps import now_after
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,24 @@ class Conversation:
         return list(self.members["participant_ids"])
 
 
-class Conversations:
-    """The seeded conversations and users."""
+class UnknownConversationError(ValueError):
+    """There is no conversation of this id."""
 
-    def __init__(self) -> None:
+
+class Conversations:
+    """The conversations and users.
+
+    :param generated: how many conversations there are beyond the seed.
+    :raises ValueError: if that is less than none, or more than a million.
+    """
+
+    def __init__(self, generated: int = 0) -> None:
         self.users: dict[str, Mapping[str, Any]] = {user["id"]: user for user in USERS}
-        self._by_id = {members["id"]: Conversation(members, sequence_ids) for members, sequence_ids in CONVERSATIONS}
+        seed: list[tuple[dict[str, Any], tuple[str, ...]]] = [*CONVERSATIONS, *generated_conversations(generated)]
+        self._seed = {members["id"]: Conversation(members, sequence_ids) for members, sequence_ids in seed}
+        self._by_id: dict[str, Conversation] = dict(self._seed)
+        # A test changes them from its own thread, and over HTTP from the sandbox's.
+        self._changing = Lock()
 
     def find(self, address: str, user_id: str) -> Conversation:
         """Find the conversation that a user means.
@@ -53,6 +70,39 @@ class Conversations:
             raise conversation_forbidden(address)
         return conversation
 
+    def change(self, address: str, members: Mapping[str, Any]) -> dict[str, Any]:
+        """Change a conversation, so that a client sees it as updated.
+
+        :param address: the conversation, as the main user may address it.
+        :param members: the members to set, to any value that JSON has; unless ``updated_at`` is one of them, it
+            becomes the present time, and is later than before even within a millisecond.
+        :returns: all members that the conversation has now.
+        :raises UnknownConversationError: if there is no such conversation.
+        :raises ValueError: for what is no JSON object, another id, or participants who are no list of ids.
+        """
+        if not is_json_object(members):
+            raise ValueError("the members of a conversation must be a JSON object")
+        conversation_id = _canonical_id(address, MAIN_USER_ID)
+        if members.get("id", conversation_id) != conversation_id:
+            raise ValueError("a conversation keeps its id")
+        participants = members.get("participant_ids", [])
+        if not isinstance(participants, list) or not all(isinstance(each, str) for each in participants):
+            raise ValueError("participant_ids must be a list of strings: it decides who may see the conversation")
+        with self._changing:
+            old = self._by_id.get(conversation_id)
+            if old is None:
+                raise UnknownConversationError(f"there is no conversation {address}")
+            changed = {**old.members, "updated_at": now_after(old.members.get("updated_at")), **members}
+            # A copy, all the way down: what the caller does with its own members later is nothing to us.
+            changed = json.loads(json.dumps(changed))
+            self._by_id[conversation_id] = Conversation(changed, old.sequence_ids)
+        return {**changed}
+
+    def reset(self) -> None:
+        """Put the seed back."""
+        with self._changing:
+            self._by_id = dict(self._seed)
+
     def overview(self) -> list[dict[str, Any]]:
         """List what can be asked for.
 
@@ -68,7 +118,7 @@ class Conversations:
                 "latest_sequence_id": conversation.sequence_ids[-1],
                 "open_to_default_token": MAIN_USER_ID in conversation.participant_ids,
             }
-            for conversation in self._by_id.values()
+            for conversation in list(self._by_id.values())
         ]
 
 

@@ -1,6 +1,7 @@
 """JSON as it crosses the wire: strict when read, plain ASCII when written."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from starlette.responses import JSONResponse
@@ -19,6 +20,18 @@ def strict_loads(text: bytes, **_parameters: str) -> Any:
         return json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError("the document is nested too deeply") from None
+
+
+def is_json_object(value: Any) -> bool:
+    """Tell whether a value can be sent as a JSON object.
+
+    :param value: anything.
+    :returns: whether it is a mapping, and JSON has all that is in it.
+    """
+    try:
+        return isinstance(value, Mapping) and json.dumps(value, allow_nan=False) is not None
+    except (TypeError, ValueError, RecursionError):
+        return False
 
 
 def _refuse_constant(name: str) -> NoReturn:

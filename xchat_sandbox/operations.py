@@ -45,6 +45,7 @@ def get_conversation(service: Service, token: Token, request: RequestValues) -> 
     users = [
         select(service.conversations.users[user_id], service.contract.user_members.union(user_fields))
         for user_id in expanded_ids(conversation, expansions)
+        if user_id in service.conversations.users
     ]
     data = select(conversation, service.contract.conversation_members.union(fields))
     return conversation_answer(data, users, service.answer_form)

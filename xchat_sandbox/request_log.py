@@ -1,18 +1,19 @@
 """The request log: what was asked of the sandbox, byte for byte where it matters, and without credentials."""
 
+import time
 from collections import deque
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
-from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xchat_sandbox.json_wire import strict_loads
 
 CONTROL_PATH = "/_sandbox"
 REDACTED = "REDACTED"
+
+_ENTRY = "xchat_sandbox.log_entry"
 
 # What must not be shown of a query: RFC 6750 lets a client put its access token there, a sign-in has its
 # values there, and what belongs into a body of the authorization server may end up there by mistake.
@@ -39,6 +40,7 @@ class RequestLog:
     """The latest 10,000 requests, in the order in which they arrived."""
 
     def __init__(self) -> None:
+        self._start = time.monotonic()
         self._entries: deque[dict[str, Any]] = deque(maxlen=_MAX_ENTRIES)
 
     def open_entry(self, method: str, raw_path: str, query: str) -> dict[str, Any]:
@@ -47,29 +49,30 @@ class RequestLog:
         :param method: the HTTP method.
         :param raw_path: the path as received, percent-escapes kept.
         :param query: the query string as received, without the question mark.
-        :returns: the entry; ``status`` and ``body`` are to be filled in.
+        :returns: the entry; ``status``, ``body`` and ``transaction_id`` are to be filled in.
         """
         path = unquote(raw_path)
         entry: dict[str, Any] = {"method": method, "path": path, "query": redacted_query(query)}
         if raw_path != path:
             entry["path_raw"] = raw_path
-        entry.update(status=None, body=None)
+        entry.update(status=None, body=None, transaction_id=None, time=round(time.monotonic() - self._start, 6))
         self._entries.append(entry)
         return entry
 
     def entries(self) -> list[dict[str, Any]]:
         """Copy the log.
 
-        :returns: one dict for each request: method, path, path_raw if it differs, query, status, body.
+        :returns: one dict for each request: method, path, path_raw if it differs, query, status, body,
+            transaction_id, time.
         """
         return [dict(entry) for entry in list(self._entries)]
 
     def clear(self) -> None:
-        """Empty the log."""
+        """Empty the log; its times go on from the start of the sandbox."""
         self._entries.clear()
 
 
-class RequestLogMiddleware(BaseHTTPMiddleware):
+class RequestLogMiddleware:
     """Logs every request except those to the control endpoints. Headers are never looked at.
 
     :param app: the application behind.
@@ -77,34 +80,57 @@ class RequestLogMiddleware(BaseHTTPMiddleware):
     """
 
     def __init__(self, app: ASGIApp, log: RequestLog) -> None:
-        super().__init__(app)
+        self._app = app
         self._log = log
 
-    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Log a request and its status.
 
-        :param request: the request.
-        :param call_next: the application behind.
-        :returns: the application's answer.
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive channel.
+        :param send: the ASGI send channel.
         """
-        path: str = request.scope["path"]
-        if path == CONTROL_PATH or path.startswith(f"{CONTROL_PATH}/"):
-            return await call_next(request)
-        query = request.scope["query_string"].decode("latin-1")
-        entry = self._log.open_entry(request.method, path, query)
+        path: str = scope.get("path", "")
+        if scope["type"] != "http" or path == CONTROL_PATH or path.startswith(f"{CONTROL_PATH}/"):
+            await self._app(scope, receive, send)
+            return
+        entry = self._log.open_entry(scope["method"], path, scope["query_string"].decode("latin-1"))
+
+        async def send_and_log(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                entry["status"] = message["status"]
+            await send(message)
+
         try:
-            body = await request.body()
+            body = await Request(scope, receive).body()
             if _AUTHORIZATION_SERVER not in entry["path"].lower():
                 entry["body"] = _json_or_none(body)
-            response = await call_next(request)
+            await self._app({**scope, _ENTRY: entry}, _replayed(body, receive), send_and_log)
         except ClientDisconnect:
             # Nobody is left to read an answer; the entry stays without a status.
-            return Response()
+            return
         except Exception:
             entry["status"] = 500
             raise
-        entry["status"] = response.status_code
-        return response
+
+
+def log_entry(scope: Scope) -> dict[str, Any]:
+    """Find the log's entry of a request.
+
+    :param scope: the ASGI scope of the request.
+    :returns: the entry, to be filled in.
+    """
+    entry: dict[str, Any] = scope[_ENTRY]
+    return entry
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def replay() -> Message:
+        return next(messages, None) or await receive()
+
+    return replay
 
 
 def redacted_query(query: str) -> str:

@@ -98,7 +98,7 @@ USERS: tuple[dict[str, Any], ...] = (
     },
 )
 
-_UNRESTRICTED = {
+UNRESTRICTED = {
     "is_muted": False,
     "screen_capture_blocking_enabled": False,
     "screen_capture_detection_enabled": False,
@@ -112,7 +112,7 @@ CONVERSATIONS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
             "id": f"{_BEA}-{MAIN_USER_ID}",
             "type": "direct",
             "participant_ids": [_BEA, MAIN_USER_ID],
-            **_UNRESTRICTED,
+            **UNRESTRICTED,
         },
         ("998877665544332211", "1998877665544332211", "2098877665544332211"),
     ),
@@ -140,7 +140,7 @@ CONVERSATIONS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
             "participant_ids": [MAIN_USER_ID, _BEA, _CARL],
             "created_at": "2026-01-12T09:00:00.000Z",
             "updated_at": "2026-03-02T16:20:31.000Z",
-            **_UNRESTRICTED,
+            **UNRESTRICTED,
         },
         ("987654321987654321", "1987654321987654321", "1987654321987654399"),
     ),
@@ -173,7 +173,7 @@ CONVERSATIONS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
             "participant_ids": [_CARL, _DORA],
             "created_at": "2026-02-14T10:00:00.000Z",
             "updated_at": "2026-02-14T10:00:00.000Z",
-            **_UNRESTRICTED,
+            **UNRESTRICTED,
         },
         ("2100000000000000001", "2100000000000000002"),
     ),
@@ -182,7 +182,7 @@ CONVERSATIONS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
             "id": f"{_CARL}-{_DORA}",
             "type": "direct",
             "participant_ids": [_CARL, _DORA],
-            **_UNRESTRICTED,
+            **UNRESTRICTED,
         },
         ("2200000000000000001",),
     ),

@@ -27,7 +27,9 @@ def expanded_ids(conversation: Mapping[str, Any], expansions: Iterable[str]) -> 
     :param expansions: the members that hold user ids.
     :returns: each user id once, in the order of first appearance.
     """
-    return list(dict.fromkeys(user_id for name in expansions for user_id in conversation.get(name, ())))
+    # A test may have set a member to anything; what is no list of ids names nobody.
+    lists = [value for name in expansions if isinstance(value := conversation.get(name), list)]
+    return list(dict.fromkeys(user_id for value in lists for user_id in value if isinstance(user_id, str)))
 
 
 def conversation_answer(

@@ -4,7 +4,6 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from os import PathLike
 from threading import Event, Thread
 from typing import Any, Unpack
 
@@ -13,14 +12,11 @@ from starlette.applications import Starlette
 
 from xchat_sandbox.app import create_app
 from xchat_sandbox.clients import PUBLIC_CLIENT_ID
+from xchat_sandbox.connections import DroppableProtocol
 from xchat_sandbox.control import Control
-from xchat_sandbox.dropped_connections import DroppableProtocol
 from xchat_sandbox.grants import Grant
-from xchat_sandbox.limits import RATE_LIMIT, RATE_WINDOW_SECONDS
-from xchat_sandbox.oauth_settings import OAuthOptions
 from xchat_sandbox.seed import MAIN_USER_ID
-from xchat_sandbox.selection import AnswerForm
-from xchat_sandbox.tokens import Token
+from xchat_sandbox.settings import SandboxOptions
 
 LOOPBACK = "127.0.0.1"
 
@@ -43,7 +39,8 @@ class Sandbox:
         """Tell what was asked so far.
 
         :returns: a dict for each request, oldest first: ``method``, ``path``, ``path_raw`` if it differs,
-            ``query`` as received, ``status``, and ``body`` if it was JSON.
+            ``query`` as received, ``status`` (None if the connection was closed without an answer), ``body`` if it was
+            JSON, ``transaction_id`` as the answer of an operation had it, and ``time`` in seconds since the start.
         """
         return self._control.requests()
 
@@ -61,8 +58,33 @@ class Sandbox:
         """
         return self._control.conversations()
 
+    def change_conversation(self, conversation_id: str, **members: Any) -> dict[str, Any]:
+        """Change a conversation, so that a client sees it as updated.
+
+        :param conversation_id: the conversation.
+        :param members: the members to set, to any value that JSON has; unless ``updated_at`` is one of them, it
+            becomes the present time, and is later than before even within a millisecond.
+        :returns: all members that the conversation has now.
+        :raises ValueError: if there is no such conversation, for what is not JSON, another id, or participants who
+            are no list of ids.
+        """
+        return self._control.change_conversation(conversation_id, members)
+
+    def faults(self, faults: Iterable[Mapping[str, Any]] = ()) -> int:
+        """Queue faults of the two operations; the module ``operation_faults`` lists the kinds.
+
+        :param faults: the faults, each for the next request that it is meant for, behind those that wait already.
+        :returns: how many wait now; one that befalls several requests counts as one.
+        :raises ValueError: if one is no fault; then none is queued.
+        """
+        return self._control.faults.add(faults)
+
+    def clear_faults(self) -> None:
+        """Forget the faults of the two operations that wait."""
+        self._control.faults.clear()
+
     def reset(self) -> None:
-        """Put everything back to the seed: read marks, rate limits, the logs, grants and token faults."""
+        """Put everything back to the seed: conversations, read marks, rate limits, the logs, grants and faults."""
         self._control.reset()
 
     def grant(
@@ -121,37 +143,17 @@ class Sandbox:
 
 
 @contextmanager
-def running_sandbox(
-    *,
-    answer_form: AnswerForm = "array",
-    tokens: Iterable[Token | str] = (),
-    rate_limit: int = RATE_LIMIT,
-    rate_window: float = RATE_WINDOW_SECONDS,
-    document: str | PathLike[str] | None = None,
-    **oauth: Unpack[OAuthOptions],
-) -> Iterator[Sandbox]:
+def running_sandbox(**options: Unpack[SandboxOptions]) -> Iterator[Sandbox]:
     """Run a sandbox in a thread on a free loopback port, for as long as the block lasts.
 
-    :param answer_form: ``array`` answers a conversation in a list of one, ``object`` by itself.
-    :param tokens: access tokens beside the two default ones; a string is a token of the main user with
-        every scope.
-    :param rate_limit: requests that each token may send to each operation in a window.
-    :param rate_window: the length of that window, in seconds.
-    :param document: an OpenAPI document to use as the contract instead of the packaged one.
-    :param oauth: the settings of the authorization server: the fields of OAuthSettings, such as ``strict``,
-        ``access_token_lifetime`` and ``clients``.
+    :param options: what ``create_app`` takes: ``answer_form``, ``tokens``, ``rate_limit``, ``rate_window``,
+        ``daily_limit``, ``daily_window``, ``conversations``, ``latency`` and ``document``, and the settings of the
+        authorization server, which are the fields of OAuthSettings, such as ``strict``.
     :returns: a context manager that gives the running sandbox.
     :raises ValueError: for an argument out of range.
     :raises OSError: if the document cannot be read.
     """
-    app = create_app(
-        answer_form=answer_form,
-        tokens=tokens,
-        rate_limit=rate_limit,
-        rate_window=rate_window,
-        document=document,
-        **oauth,
-    )
+    app = create_app(**options)
     with serving(app) as url:
         yield Sandbox(url, app.state.control)
 

@@ -14,16 +14,14 @@ kind                   what happens                                             
 =====================  ================================================================  ==================
 """
 
-import json
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_NO_BODY = frozenset({204, 205, 304})
+from xchat_sandbox.fault_members import COMMON_CHECKS, Kinds, read_fault
 
-# For each kind, its members and whether they are needed.
-_KINDS: dict[str, dict[str, bool]] = {
+_KINDS: Kinds = {
     "status": {"status": True, "headers": False},
     "body": {"body": True, "content_type": False, "status": False, "headers": False},
     "drop-before": {},
@@ -31,47 +29,6 @@ _KINDS: dict[str, dict[str, bool]] = {
     "rotate-then-drop": {},
     "rotate-then-delay": {"seconds": True},
     "answer": {"set": False, "remove": False},
-}
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and value.isascii() and value.isprintable()
-
-
-def _is_status(value: Any) -> bool:
-    return isinstance(value, int) and 200 <= value <= 599
-
-
-def _is_duration(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 3600
-
-
-def _is_body(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and value.encode() is not None
-    except UnicodeEncodeError:
-        return False
-
-
-def _is_json_object(value: Any) -> bool:
-    try:
-        return isinstance(value, Mapping) and json.dumps(value, allow_nan=False) is not None
-    except (TypeError, ValueError):
-        return False
-
-
-def _is_headers(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(_is_text(each) for pair in value.items() for each in pair)
-
-
-_CHECKS: dict[str, Callable[[Any], bool]] = {
-    "status": _is_status,
-    "seconds": _is_duration,
-    "body": _is_body,
-    "content_type": _is_text,
-    "headers": _is_headers,
-    "set": _is_json_object,
-    "remove": lambda value: isinstance(value, list) and all(isinstance(each, str) for each in value),
 }
 
 
@@ -106,19 +63,7 @@ class TokenFault:
         :returns: the fault.
         :raises ValueError: if it is none.
         """
-        kind = members.get("kind") if isinstance(members, Mapping) else None
-        if not isinstance(kind, str) or kind not in _KINDS:
-            raise ValueError(f"the kind of a token fault must be one of {', '.join(_KINDS)}")
-        given = {name: value for name, value in members.items() if name != "kind"}
-        if unknown := sorted(map(str, given.keys() - _KINDS[kind].keys())):
-            raise ValueError(f"a token fault of the kind {kind} has no {', '.join(unknown)}")
-        if missing := [name for name, needed in _KINDS[kind].items() if needed and name not in given]:
-            raise ValueError(f"a token fault of the kind {kind} needs {', '.join(missing)}")
-        if wrong := [name for name, value in given.items() if not _CHECKS[name](value)]:
-            raise ValueError(f"a token fault of the kind {kind} has a value out of range: {', '.join(wrong)}")
-        if given.get("body") and given.get("status") in _NO_BODY:
-            raise ValueError(f"a token fault with the status {given['status']} has no body")
-        return cls(kind=kind, **given)
+        return cls(**read_fault(members, "a token fault", _KINDS, COMMON_CHECKS))
 
     def changed(self, answer: Mapping[str, Any]) -> dict[str, Any]:
         """Set and remove members of a good answer.

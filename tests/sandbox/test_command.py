@@ -78,6 +78,17 @@ def test_options_reach_the_sandbox(start: Start) -> None:
     assert not re.search("one-more|and-another", output + errors)
 
 
+def test_what_is_for_load_tests_can_be_had(start: Start) -> None:
+    _, url = start("--conversations", "2", "--latency", "0.2", "--daily-limit", "1", "--daily-window", "30")
+    start_of_request = time.monotonic()
+    headers = {"authorization": "Bearer sandbox-token"}
+    for number, status in ((2, 200), (1, 429)):
+        answer = httpx.get(f"{url}/2/chat/conversations/g910000000000000000{number}", headers=headers)
+        assert answer.status_code == status
+    assert time.monotonic() - start_of_request >= 0.4
+    assert int(answer.headers["x-user-limit-24hour-reset"]) <= time.time() + 31
+
+
 def test_options_reach_the_authorization_server(start: Start) -> None:
     _, url = start("--strict", "--access-token-lifetime", "0.2")
     grant = httpx.post(f"{url}/_sandbox/grants").json()
@@ -115,6 +126,7 @@ def test_a_port_in_use_is_told_in_one_line() -> None:
         (["--rate-limit", "-1"], "rate limit"),
         (["--rate-limit", "many"], "many"),
         (["--rate-window", "0"], "rate window"),
+        (["--latency", "-1"], "latency"),
         (["--access-token-lifetime", "0"], "access token lifetime"),
         (["--access-token-lifetime", "long"], "long"),
         (["--token", "two words"], "access token"),
@@ -136,5 +148,5 @@ def test_help_is_help() -> None:
     run = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, timeout=30, check=True)
     for option in ("--host", "--port", "--answer-form", "--token", "--rate-limit", "--rate-window"):
         assert option in run.stdout
-    for option in ("--strict", "--access-token-lifetime"):
+    for option in ("--strict", "--access-token-lifetime", "--conversations", "--latency", "--daily-limit"):
         assert option in run.stdout

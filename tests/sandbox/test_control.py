@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,11 +19,13 @@ def control(sandbox: Sandbox, name: str) -> Any:
 
 
 def test_requests_are_logged_in_order_as_they_were_sent(sandbox: Sandbox, client: httpx.Client) -> None:
-    client.get(f"{GROUP}?user.fields=id%2Cname&expansions=admin_ids")
-    client.post(f"{GROUP}/read", json={"seen_until_sequence_id": "1"})
-    client.post(f"{GROUP}/read", content=b"not json", headers={"content-type": "application/json"})
-    client.get("1%3A2")
-    httpx.get(f"{sandbox.url}/nowhere")
+    answers = [
+        client.get(f"{GROUP}?user.fields=id%2Cname&expansions=admin_ids"),
+        client.post(f"{GROUP}/read", json={"seen_until_sequence_id": "1"}),
+        client.post(f"{GROUP}/read", content=b"not json", headers={"content-type": "application/json"}),
+        client.get("1%3A2"),
+        httpx.get(f"{sandbox.url}/nowhere"),
+    ]
     prefix = "/2/chat/conversations"
     expected = [
         {
@@ -50,8 +53,17 @@ def test_requests_are_logged_in_order_as_they_were_sent(sandbox: Sandbox, client
         },
         {"method": "GET", "path": "/nowhere", "query": "", "status": 404, "body": None},
     ]
-    assert sandbox.requests() == expected
-    assert control(sandbox, "requests") == {"requests": expected}
+    entries = sandbox.requests()
+    assert control(sandbox, "requests") == {"requests": entries}
+    times = [entry.pop("time") for entry in entries]
+    assert 0 < times[0] < times[1] < times[2] < times[3] < times[4]
+    # The last one was not for an operation.
+    ids = [entry.pop("transaction_id") for entry in entries]
+    assert ids == [answer.headers.get("x-transaction-id") for answer in answers]
+    assert ids[4] is None
+    assert len(set(ids[:4])) == 4
+    assert all(re.fullmatch("[0-9a-f]{16}", each) for each in ids[:4])
+    assert entries == expected
 
 
 def test_the_body_is_logged_even_if_the_request_is_refused_before_it_is_read(sandbox: Sandbox) -> None:
@@ -81,10 +93,14 @@ def test_control_endpoints_are_not_logged(sandbox: Sandbox) -> None:
 
 def test_reset_goes_back_to_the_seed(sandbox: Sandbox, client: httpx.Client) -> None:
     client.post(f"{GROUP}/read", json={"seen_until_sequence_id": "5"})
+    sandbox.change_conversation(GROUP, group_name="Another")
+    sandbox.faults([{"kind": "drop-before"}])
     assert control(sandbox, "read-marks") == sandbox.read_marks() == {GROUP: "5"}
     assert httpx.post(f"{sandbox.url}/_sandbox/reset").status_code == 204
     assert control(sandbox, "read-marks") == {}
     assert control(sandbox, "requests") == {"requests": []}
+    assert next(each["group_name"] for each in sandbox.conversations() if each["id"] == GROUP) == "Release crew"
+    assert sandbox.faults() == 0
     answer = client.post(f"{GROUP}/read", json={"seen_until_sequence_id": "4"})
     assert answer.headers["x-rate-limit-remaining"] == "899"
     assert sandbox.read_marks() == {GROUP: "4"}

@@ -84,3 +84,45 @@ def test_control_endpoints_and_unknown_paths_are_not_limited(sandbox: Sandbox) -
 def test_limits_out_of_range_are_refused(limit: int, window: float) -> None:
     with pytest.raises(ValueError, match="rate"):
         create_app(rate_limit=limit, rate_window=window)
+
+
+def daily_quota(answer: httpx.Response) -> tuple[int, int]:
+    headers = answer.headers
+    return int(headers["x-user-limit-24hour-limit"]), int(headers["x-user-limit-24hour-remaining"])
+
+
+def test_there_is_no_daily_limit_unless_it_is_asked_for(client: httpx.Client) -> None:
+    assert not [name for name in client.get(GROUP).headers if name.startswith("x-user-limit")]
+
+
+def test_a_daily_limit_outlasts_the_window(connect: Callable[..., httpx.Client]) -> None:
+    with running_sandbox(rate_limit=2, rate_window=1, daily_limit=3, daily_window=2) as sandbox:
+        client = connect(sandbox)
+        answers = [client.get(GROUP) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        # What one window refuses is not counted in the other.
+        assert [daily_quota(answer) for answer in answers] == [(3, 2), (3, 1), (3, 1)]
+        time.sleep(max(0, int(answers[0].headers["x-rate-limit-reset"]) - time.time()))
+        answers = [client.get(GROUP) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 429]
+        assert [quota(answer) for answer in answers] == [(2, 1), (2, 1)]
+        assert [daily_quota(answer) for answer in answers] == [(3, 0), (3, 0)]
+        assert answers[1].json()["type"].endswith("/rate-limit-exceeded")
+        reset_at = int(answers[1].headers["x-user-limit-24hour-reset"])
+        assert str(reset_at) in answers[1].json()["detail"]
+        assert client.post(f"{GROUP}/read", json=BODY).status_code == 200
+        time.sleep(max(0, reset_at - time.time()))
+        assert daily_quota(client.get(GROUP)) == (3, 2)
+
+
+def test_a_day_is_a_day_long(connect: Callable[..., httpx.Client]) -> None:
+    with running_sandbox(daily_limit=5) as sandbox:
+        for answer in (connect(sandbox).get(GROUP), httpx.get(f"{sandbox.url}/2/chat/conversations/{GROUP}")):
+            assert 86398 < int(answer.headers["x-user-limit-24hour-reset"]) - time.time() <= 86401
+        assert daily_quota(answer) == (5, 5)
+
+
+@pytest.mark.parametrize(("limit", "window"), [(-1, 1), (1, 0), (1, math.nan)])
+def test_daily_limits_out_of_range_are_refused(limit: int, window: float) -> None:
+    with pytest.raises(ValueError, match="daily"):
+        create_app(daily_limit=limit, daily_window=window)

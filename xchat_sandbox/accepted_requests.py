@@ -1,0 +1,76 @@
+"""The short way to accept a request: openapi-core takes some milliseconds for each, and load tests send thousands.
+
+Here, a request is only ever accepted, never refused: what cannot be accepted on the short way goes the long one, whose
+verdict counts and whose errors say what is wrong. Nothing is guessed: schemas are checked as on the long way, and a
+query string is known to be good only once the long way has accepted it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from openapi_schema_validator import OAS30WriteValidator, oas30_format_checker
+
+from xchat_sandbox.json_wire import strict_loads
+
+_JSON = "application/json"
+# Clients send the same few query strings over and over; a bound, for those that do not.
+_MAX_QUERIES = 1_000
+
+
+class AcceptedRequests:
+    """What is needed to accept the requests of one operation.
+
+    :param path: the schema of each path parameter.
+    :param body: the request body by its media types; empty for an operation that takes no body.
+    :param components: what the schemas refer to.
+    """
+
+    def __init__(
+        self, path: Mapping[str, Any], body: Mapping[str, Mapping[str, Any]], components: Mapping[str, Any]
+    ) -> None:
+        # A path parameter is a text; one of another type has to be cast, which is left to the long way.
+        texts = {name: {"allOf": [{"type": "string"}, schema]} for name, schema in path.items()}
+        self._path = {name: _validator(schema, components) for name, schema in texts.items()}
+        self._takes_body = bool(body)
+        self._json = _validator(body[_JSON]["schema"], components) if _JSON in body else None
+        self._queries: dict[str, Mapping[str, Any]] = {}
+
+    def remember(self, query: str, values: Mapping[str, Any]) -> None:
+        """Note that the long way has accepted a query string.
+
+        :param query: the raw query string.
+        :param values: its parameters.
+        """
+        if len(self._queries) < _MAX_QUERIES:
+            self._queries[query] = values
+
+    def read(
+        self, path: Mapping[str, str], query: str, body: bytes, media_type: str
+    ) -> tuple[Mapping[str, Any], Any] | None:
+        """Accept a request.
+
+        :param path: the path parameters, percent-decoded.
+        :param query: the raw query string.
+        :param body: the request body.
+        :param media_type: its media type.
+        :returns: the query parameters and the body; None if the long way has to be gone.
+        """
+        known = self._queries.get(query)
+        if known is None or path.keys() != self._path.keys():
+            return None
+        if not all(self._path[name].is_valid(value) for name, value in path.items()):
+            return None
+        if not self._takes_body:
+            return known, None
+        if self._json is None or media_type != _JSON:
+            return None
+        try:
+            document = strict_loads(body)
+        except ValueError:
+            return None
+        return (known, document) if self._json.is_valid(document) else None
+
+
+def _validator(schema: Mapping[str, Any], components: Mapping[str, Any]) -> OAS30WriteValidator:
+    whole = {"allOf": [schema], "components": components}
+    return OAS30WriteValidator(whole, format_checker=oas30_format_checker)
