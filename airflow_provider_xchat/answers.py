@@ -143,7 +143,12 @@ def _success_body(answer: Answer, request: str) -> dict[str, Any]:
     kind = answer.headers.get("content-type", "no content type")
     found = "a body that is not JSON" if body is None and answer.content else f"JSON of another shape ({body!r:.60})"
     found = found if answer.content else "an empty body"
-    raise XChatAnswerError(f"X answered {status} to {request} with {found} ({kind}); expected a JSON object", status)
+    raise XChatAnswerError(
+        f"X answered {status} to {request} with {found} ({kind}); expected a JSON object",
+        status,
+        request=request,
+        request_id=_request_id(answer.headers),
+    )
 
 
 def _json(content: bytes) -> Any:
@@ -172,7 +177,13 @@ def _api_error(answer: Answer, problems: list[dict[str, Any]], request: str) -> 
     if 200 <= status <= 299:  # problems in place of data; what happened stands in them
         status = _status_of(problems, status)
     error = _ERRORS.get(status, XChatServerError if 500 <= status <= 599 else XChatAPIError)
-    return error(status, problems, request=request, reset_at=_reset_at(answer.headers))
+    return error(
+        status,
+        problems,
+        request=request,
+        reset_at=_reset_at(answer.headers),
+        request_id=_request_id(answer.headers),
+    )
 
 
 def _status_of(problems: list[dict[str, Any]], otherwise: int) -> int:
@@ -191,3 +202,11 @@ def _reset_at(headers: Mapping[str, str]) -> datetime | None:
         return datetime.fromtimestamp(int(headers.get("x-rate-limit-reset", "")), UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def _request_id(headers: Mapping[str, str]) -> str | None:
+    """X's own name for a request, or that of the proxy in front; neither is documented."""
+    for name in ("x-transaction-id", "x-request-id", "cf-ray"):
+        if text := headers.get(name):
+            return text[:100]
+    return None

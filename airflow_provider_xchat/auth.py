@@ -8,11 +8,11 @@ from collections.abc import AsyncGenerator, Generator
 from functools import partial
 
 import httpx
-from asgiref.sync import sync_to_async
 from xchat_client.client import BearerToken
 
 from airflow_provider_xchat.exceptions import XChatInputError
 from airflow_provider_xchat.rotation import RotatingTokens
+from airflow_provider_xchat.threads import in_thread
 from airflow_provider_xchat.tokens import Token
 
 __all__ = ["XChatAuth"]
@@ -33,6 +33,19 @@ class XChatAuth(httpx.Auth):
     def __init__(self, tokens: RotatingTokens) -> None:
         self._tokens = tokens
         self._running: asyncio.Task[Token] | None = None
+
+    def prepare(self) -> None:
+        """
+        See to it that there is a token to send a request with.
+
+        :raises XChatError: as :meth:`RotatingTokens.current` says
+        """
+        self._tokens.current()
+
+    async def aprepare(self) -> None:
+        """Do what :meth:`prepare` does, once for all coroutines."""
+        if self._tokens.ready() is None:
+            await self._shared(None)
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """
@@ -67,8 +80,7 @@ class XChatAuth(httpx.Auth):
             joined = running is not None and running.get_loop() is loop and not running.done()
             if running is None or not joined:
                 work = self._tokens.current if refused is None else partial(self._tokens.after, refused)
-                # asgiref's thread, as triggers of Airflow 3.1 reach the supervisor only from those.
-                running = self._running = loop.create_task(sync_to_async(work, thread_sensitive=False)())
+                running = self._running = loop.create_task(in_thread(work))
                 running.add_done_callback(_look_at)
             token = await asyncio.shield(running)
             if not joined or refused is None or token.access_token != refused.access_token:

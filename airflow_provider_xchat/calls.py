@@ -40,38 +40,55 @@ class Call:
     """
     One request that can be sent.
 
+    :param operation_id: the operationId in X's document
     :param request: method and path, for messages
     :param operation: the generated module of the operation
     :param arguments: the arguments of its functions, without the client
-    :param read: makes the answer's dict of an answer, or raises
+    :param read_answer: makes the answer's dict of an answer, or raises
     """
 
+    operation_id: str
     request: str
     operation: Any
     arguments: Mapping[str, Any]
-    read: Callable[[Response[Any], str], dict[str, Any]]
+    read_answer: Callable[[Response[Any], str], dict[str, Any]]
 
-    def send(self, client: Client) -> dict[str, Any]:
+    def send(self, client: Client) -> Response[Any]:
         """
-        Send it and wait.
+        Send it once, and wait.
 
         :param client: where to
+        :return: the answer, whatever it says
+        :raises XChatConnectionError: when no whole answer came
+        :raises XChatError: when there is no good token to send it with
+        """
+        with _transport_errors(self.request):
+            answer: Response[Any] = self.operation.sync_detailed(client=client, **self.arguments)
+            return answer
+
+    async def asend(self, client: Client) -> Response[Any]:
+        """Do what :meth:`send` does, as a coroutine."""
+        with _transport_errors(self.request):
+            answer: Response[Any] = await self.operation.asyncio_detailed(client=client, **self.arguments)
+            return answer
+
+    def read(self, answer: Response[Any]) -> dict[str, Any]:
+        """
+        Read its answer.
+
+        :param answer: what :meth:`send` gave
         :return: the answer's JSON
         :raises XChatError: as the hook's methods say
         """
-        with _transport_errors(self.request):
-            answer = self.operation.sync_detailed(client=client, **self.arguments)
-        return self.read(answer, self.request)
-
-    async def asend(self, client: Client) -> dict[str, Any]:
-        """Do what :meth:`send` does, as a coroutine."""
-        with _transport_errors(self.request):
-            answer = await self.operation.asyncio_detailed(client=client, **self.arguments)
-        return self.read(answer, self.request)
+        return self.read_answer(answer, self.request)
 
 
 def get_conversation(
-    conversation_id: Any, chat_conversation_fields: Any, expansions: Any, user_fields: Any, extra: Any
+    conversation_id: Any,
+    chat_conversation_fields: Any = None,
+    expansions: Any = None,
+    user_fields: Any = None,
+    extra: Any = None,
 ) -> Call:
     """
     Prepare getChatConversation.
@@ -88,7 +105,8 @@ def get_conversation(
         "expansions": checked_names("expansions", expansions, KNOWN_EXPANSIONS, extra),
         "user_fields": checked_names("user_fields", user_fields, KNOWN_USER_FIELDS, extra),
     }
-    return Call(f"GET /2/chat/conversations/{identifier}", get_chat_conversation, arguments, conversation_answer)
+    request = f"GET /2/chat/conversations/{identifier}"
+    return Call("getChatConversation", request, get_chat_conversation, arguments, conversation_answer)
 
 
 def mark_conversation_read(conversation_id: Any, seen_until_sequence_id: Any) -> Call:
@@ -101,7 +119,8 @@ def mark_conversation_read(conversation_id: Any, seen_until_sequence_id: Any) ->
     identifier = checked_conversation_id(conversation_id)
     body = ChatMarkConversationReadRequest(seen_until_sequence_id=checked_sequence_id(seen_until_sequence_id))
     request = f"POST /2/chat/conversations/{identifier}/read"
-    return Call(request, mark_chat_conversation_read, {"id": identifier, "body": body}, mark_answer)
+    arguments = {"id": identifier, "body": body}
+    return Call("markChatConversationRead", request, mark_chat_conversation_read, arguments, mark_answer)
 
 
 @contextmanager
@@ -111,6 +130,14 @@ def _transport_errors(request: str) -> Iterator[None]:
         yield
     except httpx.TimeoutException as error:
         kind = type(error).__name__
-        raise XChatConnectionError(f"no answer to {request} in time ({kind}); see timeout in the connection") from error
+        raise XChatConnectionError(
+            f"no answer to {request} in time ({kind}); see timeout in the connection",
+            nothing_sent=isinstance(error, (httpx.ConnectTimeout, httpx.PoolTimeout)),
+            request=request,
+        ) from error
     except (httpx.TransportError, httpx.InvalidURL) as error:
-        raise XChatConnectionError(f"no whole answer to {request}: {type(error).__name__}: {error}") from error
+        raise XChatConnectionError(
+            f"no whole answer to {request}: {type(error).__name__}: {error}",
+            nothing_sent=isinstance(error, (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.InvalidURL)),
+            request=request,
+        ) from error

@@ -5,14 +5,16 @@ from __future__ import annotations
 from xchat_client import Client
 from xchat_client.client import BearerToken
 
+from airflow_provider_xchat.attempts import Attempts
 from airflow_provider_xchat.auth import XChatAuth
 from airflow_provider_xchat.connection import ConnectionSettings
 from airflow_provider_xchat.exceptions import XChatInputError
 from airflow_provider_xchat.rotation import RotatingTokens
+from airflow_provider_xchat.shared_limits import SharedLimits
 from airflow_provider_xchat.supervisor import mask
 from airflow_provider_xchat.token_stores import token_store
 
-__all__ = ["rotating_client", "rotating_tokens", "static_client"]
+__all__ = ["attempts", "rotating_tokens", "static_client"]
 
 
 def static_client(settings: ConnectionSettings, access_token: str | None) -> Client:
@@ -27,19 +29,28 @@ def static_client(settings: ConnectionSettings, access_token: str | None) -> Cli
     return Client(settings.base_url, auth=_bearer(access_token or ""), timeout=settings.timeout)
 
 
-def rotating_client(settings: ConnectionSettings, conn_id: str) -> Client:
+def attempts(settings: ConnectionSettings, conn_id: str, *, deadline: float, rate_limit_wait: float) -> Attempts:
     """
-    Make a client that refreshes its token when the connection has what that takes.
+    Make what sends calls: with a token that is refreshed when the connection has what that takes, and within limits.
 
     :param settings: what the connection says
     :param conn_id: its id, for messages
-    :return: the client
+    :param deadline: seconds that all attempts at a call may take together
+    :param rate_limit_wait: seconds that a call waits for a rate limit at most
+    :return: the sender
     :raises XChatInputError: when the access token or the token store cannot be one
     """
     tokens = rotating_tokens(settings, conn_id)
-    if tokens is None:
-        return static_client(settings, settings.access_token)
-    return Client(settings.base_url, auth=XChatAuth(tokens), timeout=settings.timeout)
+    auth = None if tokens is None else XChatAuth(tokens)
+    client = (
+        static_client(settings, settings.access_token)
+        if auth is None
+        else Client(settings.base_url, auth=auth, timeout=settings.timeout)
+    )
+    # Connections with the same sign-in share their limits.
+    account = settings.access_token if settings.grant is None else settings.grant.key
+    limits = SharedLimits(f"{settings.base_url} {account}")
+    return Attempts(client, limits, auth, deadline=deadline, rate_limit_wait=rate_limit_wait)
 
 
 def rotating_tokens(settings: ConnectionSettings, conn_id: str) -> RotatingTokens | None:

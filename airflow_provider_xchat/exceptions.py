@@ -7,6 +7,8 @@ Every error that this provider raises on purpose.
     ├── XChatInputError *           what was given cannot be right; nothing was sent
     ├── XChatConnectionError        no whole answer came: DNS, refused, timeout, cut off
     ├── XChatAnswerError            an answer came that is none of the API's: not JSON, or JSON of another shape
+    ├── XChatConversationsError     some of many conversations could not be fetched; has errors
+    │   └── XChatConversationsRefusedError *  and another try would end the same for all of them
     ├── XChatSignInError            xchat login ended without a token; nothing was changed
     ├── XChatTokenStoreError        the place where rotated tokens are kept cannot be read or written
     │   └── XChatTokenLostError *   a rotated token could not be saved: sign in again
@@ -16,11 +18,12 @@ Every error that this provider raises on purpose.
         ├── XChatCreditsError *     402: the account has no credits left
         ├── XChatForbiddenError *   403: a scope is missing, or the account is not in the conversation
         ├── XChatNotFoundError *    404: no such conversation
-        ├── XChatRateLimitError     429: too many requests; has reset_at
+        ├── XChatRateLimitError     429, or not sent as the limit is used up; has retry_at
         └── XChatServerError        5xx: X failed
 
 ``*`` fails an Airflow task at once, whatever its ``retries``: another try would cost money and end the same.
-No error holds a token, a request header or the body of a request.
+What may pass (connections, answers, servers) was tried again by the hook before it is raised; docs/errors.md has the
+table. No error holds a token, a request header or the body of a request.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
@@ -38,6 +41,8 @@ __all__ = [
     "XChatAuthError",
     "XChatBadRequestError",
     "XChatConnectionError",
+    "XChatConversationsError",
+    "XChatConversationsRefusedError",
     "XChatCreditsError",
     "XChatError",
     "XChatForbiddenError",
@@ -67,11 +72,13 @@ class XChatConnectionError(XChatError):
 
     :param message: what happened
     :param nothing_sent: whether it is known that X has not got the request
+    :param request: method and path of the request
     """
 
-    def __init__(self, message: str, *, nothing_sent: bool = False) -> None:
+    def __init__(self, message: str, *, nothing_sent: bool = False, request: str = "") -> None:
         super().__init__(message)
         self.nothing_sent = nothing_sent
+        self.request = request
 
 
 class XChatAnswerError(XChatError):
@@ -80,11 +87,34 @@ class XChatAnswerError(XChatError):
 
     :param message: what was received and what was expected
     :param status: the HTTP status
+    :param request: method and path of the request
+    :param request_id: X's name for the request, for its support
     """
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    def __init__(
+        self, message: str, status: int | None = None, *, request: str = "", request_id: str | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.request = request
+        self.request_id = request_id
+
+
+class XChatConversationsError(XChatError):
+    """
+    Some of many conversations could not be fetched; the others are kept, and another try asks for these only.
+
+    :param message: what happened
+    :param errors: what went wrong, by conversation id: each an object with ``type``, ``message`` and ``status``
+    """
+
+    def __init__(self, message: str, errors: Mapping[str, Mapping[str, Any]]) -> None:
+        super().__init__(message)
+        self.errors = dict(errors)
+
+
+class XChatConversationsRefusedError(XChatConversationsError, AirflowFailException):
+    """The same, and another try would end the same for all of them."""
 
 
 class XChatSignInError(XChatError):
@@ -119,7 +149,9 @@ class XChatAPIError(XChatError):
     :param status: the HTTP status that says what happened
     :param problems: what X said, each as the JSON object that came (RFC 7807 or one of X's older forms)
     :param request: method and path of the request
-    :param reset_at: when the rate limit lets the next request through, if the answer said so
+    :param reset_at: when the rate limit is reset, as the answer said it, true or not
+    :param retry_at: when to ask again, where that was told in a way that can be believed
+    :param request_id: X's name for the request, for its support
     """
 
     #: what to do about it, for the message
@@ -132,17 +164,41 @@ class XChatAPIError(XChatError):
         *,
         request: str = "",
         reset_at: datetime | None = None,
+        retry_at: datetime | None = None,
+        request_id: str | None = None,
     ) -> None:
         super().__init__(status, problems)
         self.status = status
         self.problems = list(problems)
         self.request = request
         self.reset_at = reset_at
+        self.retry_at = retry_at
+        self.request_id = request_id
+
+    @property
+    def problem_type(self) -> str | None:
+        """The ``type`` of the first problem: a URI (RFC 7807); None when X gave none."""
+        return self._first("type")
+
+    @property
+    def title(self) -> str | None:
+        """The ``title`` of the first problem; in X's older forms the ``message``."""
+        return self._first("title") or self._first("message")
+
+    @property
+    def detail(self) -> str | None:
+        """The ``detail`` of the first problem."""
+        return self._first("detail")
+
+    def _first(self, member: str) -> str | None:
+        value = self.problems[0].get(member) if self.problems else None
+        return None if value is None else str(value)
 
     def __str__(self) -> str:
         said = "; ".join(problem_text(problem) for problem in self.problems) or "no details"
         to = f" to {self.request}" if self.request else ""
-        return f"X answered {self.status}{to}: {said}. {self._advice()}".rstrip()
+        named = f" (request {self.request_id})" if self.request_id else ""
+        return f"X answered {self.status}{to}: {said}{named}. {self._advice()}".rstrip()
 
     def _advice(self) -> str:
         return self.advice
@@ -186,16 +242,73 @@ class XChatNotFoundError(XChatAPIError, AirflowFailException):
 
 
 class XChatRateLimitError(XChatAPIError):
-    """Too many requests; ``reset_at`` says when the next one may go, where X told."""
+    """
+    The rate limit is used up: X said 429, or it is known that it would, and nothing was sent.
+
+    ``retry_at`` says when the next request may go; None when X refuses for so long, without saying for how long, that
+    waiting is no use.
+    """
+
+    #: whether X was asked at all
+    nothing_sent: bool = False
+
+    @classmethod
+    def unsent(cls, request: str, retry_at: datetime) -> Self:
+        """
+        Make the error for a request that is kept back.
+
+        :param request: method and path
+        :param retry_at: when it may go
+        :return: the error
+        """
+        error = cls(429, request=request, reset_at=retry_at, retry_at=retry_at)
+        error.nothing_sent = True
+        return error
+
+    def __str__(self) -> str:
+        return f"{self.request} was not sent: {self._advice()}" if self.nothing_sent else super().__str__()
 
     def _advice(self) -> str:
-        if self.reset_at is None:
+        known = self.retry_at or self.reset_at
+        if known is None:
             return "X did not say when the limit resets."
-        return f"The limit resets at {self.reset_at.astimezone(UTC).isoformat(timespec='seconds')}."
+        return f"The limit resets at {known.astimezone(UTC).isoformat(timespec='seconds')}."
 
 
 class XChatServerError(XChatAPIError):
     """X failed; the same request may succeed later."""
+
+
+def to_payload(error: Exception) -> dict[str, Any]:
+    """
+    Put an error into JSON, for a trigger's event.
+
+    :param error: the error
+    :return: what :func:`from_payload` makes the error of
+    """
+    told: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
+    if isinstance(error, XChatAPIError):
+        told |= {"status": error.status, "problems": error.problems}
+        told |= {"request": error.request, "request_id": error.request_id}
+    if isinstance(error, XChatAuthError):
+        told["conn_id"] = error.conn_id
+    return told
+
+
+def from_payload(told: Mapping[str, Any]) -> XChatError:
+    """
+    Make an error of what a trigger has told, one that fails a task at once.
+
+    :param told: what :func:`to_payload` gave
+    :return: the error, of the same type where it is one of X's answers
+    """
+    kind = globals().get(str(told.get("type")))
+    if isinstance(kind, type) and issubclass(kind, XChatAPIError):
+        error = kind(told["status"], told["problems"], request=told["request"], request_id=told["request_id"])
+        if isinstance(error, XChatAuthError):
+            error.conn_id = told["conn_id"]
+        return error
+    return XChatInputError(str(told.get("message")))
 
 
 def sign_in_command(conn_id: str | None) -> str:

@@ -12,13 +12,21 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from airflow_provider_xchat.exceptions import XChatInputError
 
-__all__ = ["checked_conversation_id", "checked_names", "checked_seconds", "checked_sequence_id"]
+__all__ = [
+    "checked_choice",
+    "checked_conversation_id",
+    "checked_count",
+    "checked_list",
+    "checked_names",
+    "checked_seconds",
+    "checked_sequence_id",
+]
 
 # The pattern that X publishes for the path parameter of markChatConversationRead; [0-9] as \d takes any script's
 # digits. Elsewhere X joins the two ids by a colon.
@@ -59,6 +67,56 @@ def checked_sequence_id(value: Any) -> str:
             " or an int"
         )
     return text
+
+
+def checked_list(argument: str, value: Any) -> list[Any]:
+    """
+    Check that there is a list.
+
+    :param argument: the name of the argument, for messages
+    :param value: a list (or another sequence, such as what mapped tasks have returned), or a text that holds one
+    :return: its items, unchecked
+    :raises XChatInputError: when it is anything else
+    """
+    items = _parsed_list(value) if isinstance(value, str) else value
+    if isinstance(items, (set, frozenset)):
+        return sorted(items, key=str)
+    if not isinstance(items, Sequence) or isinstance(items, (str, bytes)):
+        raise XChatInputError(f"{argument} is {_shown(value)}; expected a list")
+    return list(items)
+
+
+def checked_choice(argument: str, value: Any, choices: Collection[str]) -> str:
+    """
+    Check one of a few words.
+
+    :param argument: the name of the argument, for messages
+    :param value: the word
+    :param choices: what it may be
+    :return: the word
+    :raises XChatInputError: when it is anything else
+    """
+    if value not in choices:
+        raise XChatInputError(f"{argument} is {_shown(value)}; expected one of {', '.join(map(repr, choices))}")
+    return str(value)
+
+
+def checked_count(argument: str, value: Any) -> int:
+    """
+    Check a number of things.
+
+    :param argument: the name of the argument, for messages
+    :param value: an int, or text with one
+    :return: the number, 1 or more
+    :raises XChatInputError: when it is anything else
+    """
+    try:
+        number = 0 if isinstance(value, (bool, float)) else int(value)
+    except (TypeError, ValueError):
+        number = 0
+    if number < 1:
+        raise XChatInputError(f"{argument} is {_shown(value)}; expected a whole number of 1 or more")
+    return number
 
 
 def checked_seconds(argument: str, value: Any) -> float:

@@ -142,16 +142,17 @@ def everybody_else_out(store: TokenStore, key: str, wanted: Callable[[], bool]) 
 
 
 @contextmanager
-def this_machine_out(key: str) -> Iterator[None]:
+def this_machine_out(key: str, patience: float = PATIENCE) -> Iterator[None]:
     """
-    Keep the other processes of this user on this machine out, so that not all of them wait for a lease.
+    Keep the other threads and processes of this user on this machine out.
 
-    :param key: the key of the token
+    :param key: the key of what they are kept from
+    :param patience: how long (seconds) to wait for others
     :return: a context manager that may also fail to keep them out: the lease is what counts
     """
     with ExitStack() as held:
         try:
-            held.enter_context(file_lock(_lock_file(key), PATIENCE))
+            held.enter_context(file_lock(_lock_file(key), patience))
         except OSError as error:  # TimeoutError is one, too
             log.debug("going on without a file lock: %s", error)
         yield

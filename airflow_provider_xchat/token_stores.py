@@ -25,7 +25,16 @@ class AirflowVariableStore:
     Keeps texts in Airflow Variables: encrypted with the Fernet key, and within reach of every worker.
 
     Workers of Airflow 3 can write Variables, but not connections. There is no lock, so leases are written instead.
+
+    :param description: what a Variable says about itself to those who look at the list of them
     """
+
+    # Of the class, so that subclasses without a call of this constructor have one, too.
+    _description = "A token that airflow-provider-xchat rotates; do not edit it."
+
+    def __init__(self, description: str | None = None) -> None:
+        if description is not None:
+            self._description = description
 
     def load(self, key: str) -> str | None:
         """Read a Variable; see :meth:`airflow_provider_xchat.tokens.TokenStore.load`."""
@@ -37,7 +46,7 @@ class AirflowVariableStore:
     def save(self, key: str, value: str) -> None:
         """Write a Variable; see :meth:`airflow_provider_xchat.tokens.TokenStore.save`."""
         with one_request_at_a_time():
-            _variable().set(key, value, description="A token that airflow-provider-xchat rotates; do not edit it.")
+            _variable().set(key, value, description=self._description)
 
     def delete(self, key: str) -> None:
         """Remove a Variable; see :meth:`airflow_provider_xchat.tokens.TokenStore.delete`."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow.providers.common.compat.sdk import BaseHook
@@ -23,19 +21,22 @@ from airflow_provider_xchat.exceptions import (
     XChatServerError,
     sign_in_command,
 )
+from airflow_provider_xchat.hooks.senders import Senders
+from airflow_provider_xchat.inputs import checked_seconds
+from airflow_provider_xchat.threads import imported
 
 # Airflow imports this module to list hooks, and DAG files import it for @task functions, so the client (and with it
 # httpx) is imported when the first call is made.
 if TYPE_CHECKING:
     from xchat_client import Client
 
+    from airflow_provider_xchat.attempts import Attempts
+    from airflow_provider_xchat.calls import Call
+
 __all__ = ["XChatHook"]
 
 #: A user id that nobody has: asking for it shows whether the token is good, and gets nothing that would be billed.
 _NOBODY = "0"
-
-# Not of the hook: one with a lock could not be copied, and Airflow copies operators with what they hold.
-_MAKING = threading.RLock()
 
 _EXPIRED = "Access token expired; will be refreshed by the next task."
 
@@ -51,7 +52,15 @@ class XChatHook(BaseHook):
     With a refresh token in the connection, the access token is refreshed shortly before it expires or when X refuses
     it, by one process for all of them, and kept in the connection's token store (Airflow Variables by default).
 
+    What may pass (X cannot be reached, is too slow, fails, answers something else) is tried again, four times at most.
+    A rate limit that is used up is remembered, and nothing is sent before it resets; all tasks with the same sign-in
+    share what they know of it, in an Airflow Variable.
+
     :param xchat_conn_id: id of a connection of type ``xchat``; its password is the access token
+    :param deadline: how long a call may take with all its attempts, as a timedelta, a number of seconds, or text with
+        one
+    :param rate_limit_wait: how long a call may wait for a rate limit to reset, likewise; XChatRateLimitError is raised
+        at once for a longer one
     """
 
     conn_name_attr = "xchat_conn_id"
@@ -59,11 +68,20 @@ class XChatHook(BaseHook):
     conn_type = "xchat"
     hook_name = "X Chat"
 
-    def __init__(self, xchat_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        xchat_conn_id: str = default_conn_name,
+        *,
+        deadline: timedelta | float | str = 60.0,
+        rate_limit_wait: timedelta | float | str = 10.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.xchat_conn_id = xchat_conn_id
-        self._client: Client | None = None
-        self._connecting: asyncio.Task[Client] | None = None
+        self.deadline = deadline
+        self.rate_limit_wait = rate_limit_wait
+        self._senders = Senders(self._made)
+        self._lineage: Any = None
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -84,40 +102,38 @@ class XChatHook(BaseHook):
         """
         The generated client, with the connection's URL, token and timeout; made at the first use.
 
+        What is sent with it directly is sent once, and is not counted in the rate limit.
+
         :raises XChatInputError: when the connection cannot be used
         """
-        with _MAKING:  # threads that start together share one client
-            if self._client is None:
-                made = self._made()
-                made.get_httpx_client()
-                self._client = made
-            return self._client
+        return self._senders.of_threads().client
 
     def get_conn(self) -> Client:
         """Return :attr:`client`, under the name that every hook has for it."""
         return self.client
 
-    async def _client_of_loop(self) -> Client:
-        """Give the client of the running event loop: connections of one loop are of no use in another."""
-        loop = asyncio.get_running_loop()
-        made = self._connecting
-        if made is None or made.get_loop() is not loop or _failed(made):
-            # A task of its own: coroutines that start together share one look-up, and one that is cancelled takes it
-            # from none of the others.
-            made = self._connecting = loop.create_task(self._connect())
-        return await asyncio.shield(made)
+    def _made(self) -> Attempts:
+        try:
+            from airflow.sdk.lineage import get_hook_lineage_collector
+        except ImportError:  # before Airflow 3.2
+            from airflow.providers.common.compat.lineage.hook import (  # type: ignore[assignment]
+                get_hook_lineage_collector,
+            )
 
-    async def _connect(self) -> Client:
-        from asgiref.sync import sync_to_async
+        from airflow_provider_xchat.clients import attempts
 
-        # In a thread: secrets are registered on the way, and in Airflow 3.2 telling the supervisor so from the event
-        # loop, as Airflow's own look-up for coroutines does, would wait forever for another coroutine's request.
-        return await sync_to_async(self._made, thread_sensitive=False)()
+        self._lineage = get_hook_lineage_collector()
+        return attempts(
+            self._settings(),
+            self.xchat_conn_id,
+            deadline=checked_seconds("deadline", self.deadline),
+            rate_limit_wait=checked_seconds("rate_limit_wait", self.rate_limit_wait),
+        )
 
-    def _made(self) -> Client:
-        from airflow_provider_xchat.clients import rotating_client
-
-        return rotating_client(self._settings(), self.xchat_conn_id)
+    def _has_read(self, call: Call) -> None:
+        """Tell Airflow's hook lineage what was read."""
+        if self._lineage is not None:
+            self._lineage.add_input_asset(context=self, uri=f"xchat://conversation/{call.arguments['id']}")
 
     def _settings(self) -> ConnectionSettings:
         from airflow_provider_xchat.supervisor import one_request_at_a_time
@@ -127,15 +143,11 @@ class XChatHook(BaseHook):
 
     def close(self) -> None:
         """Close the connections that :meth:`get_conversation` and :meth:`mark_conversation_read` have opened."""
-        if self._client is not None:
-            self._client.get_httpx_client().close()
-            self._client = None
+        self._senders.close()
 
     async def aclose(self) -> None:
         """Close the connections that the coroutines have opened in this event loop."""
-        made, self._connecting = self._connecting, None
-        if made is not None and made.get_loop() is asyncio.get_running_loop() and made.done() and not _failed(made):
-            await made.result().get_async_httpx_client().aclose()
+        await self._senders.aclose()
 
     def __enter__(self) -> Self:
         return self
@@ -176,7 +188,9 @@ class XChatHook(BaseHook):
 
         call = calls.get_conversation(conversation_id, chat_conversation_fields, expansions, user_fields, extra)
         with self._named():
-            return call.send(self.client)
+            answer = self._senders.of_threads().send(call)
+        self._has_read(call)
+        return answer
 
     async def aget_conversation(
         self,
@@ -188,11 +202,12 @@ class XChatHook(BaseHook):
         extra: Collection[str] | str | None = None,
     ) -> dict[str, Any]:
         """Do what :meth:`get_conversation` does, as a coroutine."""
-        from airflow_provider_xchat import calls
-
+        calls = await imported("airflow_provider_xchat.calls")
         call = calls.get_conversation(conversation_id, chat_conversation_fields, expansions, user_fields, extra)
         with self._named():
-            return await call.asend(await self._client_of_loop())
+            answer = await (await self._senders.of_loop()).asend(call)
+        self._has_read(call)
+        return answer
 
     def mark_conversation_read(self, conversation_id: str | int, seen_until_sequence_id: str | int) -> dict[str, Any]:
         """
@@ -213,17 +228,16 @@ class XChatHook(BaseHook):
 
         call = calls.mark_conversation_read(conversation_id, seen_until_sequence_id)
         with self._named():
-            return call.send(self.client)
+            return self._senders.of_threads().send(call)
 
     async def amark_conversation_read(
         self, conversation_id: str | int, seen_until_sequence_id: str | int
     ) -> dict[str, Any]:
         """Do what :meth:`mark_conversation_read` does, as a coroutine."""
-        from airflow_provider_xchat import calls
-
+        calls = await imported("airflow_provider_xchat.calls")
         call = calls.mark_conversation_read(conversation_id, seen_until_sequence_id)
         with self._named():
-            return await call.asend(await self._client_of_loop())
+            return await (await self._senders.of_loop()).asend(call)
 
     def refresh_access_token(self, min_remaining: float = 0.0) -> datetime | None:
         """
@@ -264,10 +278,9 @@ class XChatHook(BaseHook):
             return True, "X knows the token."  # 400 or 404, the expected answer
         except XChatError as error:
             return False, str(error)
-        finally:
-            self.close()
 
     def _test(self) -> tuple[bool, str]:
+        from airflow_provider_xchat import calls
         from airflow_provider_xchat.clients import rotating_tokens, static_client
 
         settings = self._settings()
@@ -279,9 +292,10 @@ class XChatHook(BaseHook):
             if latest.expires_within(0):
                 return True, _EXPIRED
             access_token = latest.access_token
-        self._client = static_client(settings, access_token)
+        call = calls.get_conversation(_NOBODY)
         try:
-            self.get_conversation(_NOBODY)
+            with static_client(settings, access_token) as client:
+                call.read(call.send(client))
         except XChatAuthError:
             if tokens is None:
                 raise
@@ -296,7 +310,3 @@ class XChatHook(BaseHook):
         except XChatAuthError as error:
             error.conn_id = self.xchat_conn_id
             raise
-
-
-def _failed(task: asyncio.Task[Client]) -> bool:
-    return task.done() and (task.cancelled() or task.exception() is not None)

@@ -1,49 +1,27 @@
-"""The operators: each makes one call of the hook and returns to XCom what came of it."""
+"""The operators: each asks X by the hook, and returns to XCom what came of it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow_provider_xchat.operators.conversation_fields import ConversationFieldsOperator
+from airflow_provider_xchat.operators.conversations import GetChatConversationsOperator
+from airflow_provider_xchat.operators.rate_limited import RateLimitedOperator
 
-# Every DAG file that uses an operator imports this module each time it is parsed, so nothing heavy is imported here:
-# the hook comes in when a task runs.
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_xchat.hooks.xchat import XChatHook
-
-__all__ = ["GetChatConversationOperator", "MarkConversationReadOperator", "RefreshXChatTokenOperator"]
-
-
-class _XChatOperator(BaseOperator):
-    """What the operators share: the connection, and what X says beside its data."""
-
-    ui_color = "#e8f1fa"
-
-    def __init__(self, *, xchat_conn_id: str = "xchat_default", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.xchat_conn_id = xchat_conn_id
-
-    @cached_property
-    def hook(self) -> XChatHook:
-        """The hook for ``xchat_conn_id``."""
-        from airflow_provider_xchat.hooks.xchat import XChatHook
-
-        return XChatHook(xchat_conn_id=self.xchat_conn_id)
-
-    def _warn_of_problems(self, answer: dict[str, Any]) -> None:
-        from airflow_provider_xchat.answers import problems_of
-        from airflow_provider_xchat.exceptions import problem_text
-
-        for problem in problems_of(answer):
-            self.log.warning("X reports a problem beside its answer: %s", problem_text(problem))
+__all__ = [
+    "GetChatConversationOperator",
+    "GetChatConversationsOperator",
+    "MarkConversationReadOperator",
+    "RefreshXChatTokenOperator",
+]
 
 
-class GetChatConversationOperator(_XChatOperator):
+class GetChatConversationOperator(ConversationFieldsOperator):
     """
     Fetch the metadata of an X Chat conversation: its type, members, name, settings and times.
 
@@ -59,80 +37,72 @@ class GetChatConversationOperator(_XChatOperator):
     :param user_fields: members that those users should have (templated)
     :param extra: names in the three lists that are let through although X's document does not list them (templated)
     :param xchat_conn_id: id of a connection of type ``xchat`` (templated)
+    :param deadline: how long a call may take with all its attempts, as a timedelta, a number of seconds, or text with
+        one (templated)
+    :param rate_limit_wait: for how long a worker slot is held while a rate limit lasts, likewise; beyond that, the task
+        gives it back and comes again after the reset (templated)
+    :param deferrable: whether to wait for that in the triggerer; ``[operators] default_deferrable`` by default
     """
 
-    template_fields: Sequence[str] = (
-        "conversation_id",
-        "chat_conversation_fields",
-        "expansions",
-        "user_fields",
-        "extra",
-        "xchat_conn_id",
-    )
+    template_fields: Sequence[str] = ("conversation_id", *ConversationFieldsOperator.template_fields)
 
-    def __init__(
-        self,
-        *,
-        conversation_id: str,
-        chat_conversation_fields: Collection[str] | str | None = None,
-        expansions: Collection[str] | str | None = None,
-        user_fields: Collection[str] | str | None = None,
-        extra: Collection[str] | str | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, conversation_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.conversation_id = conversation_id
-        self.chat_conversation_fields = chat_conversation_fields
-        self.expansions = expansions
-        self.user_fields = user_fields
-        self.extra = extra
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def ask(self, context: Context) -> dict[str, Any]:
         """Make the call; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.get_conversation`."""
-        try:
-            answer = self.hook.get_conversation(
-                self.conversation_id,
-                chat_conversation_fields=self.chat_conversation_fields,
-                expansions=self.expansions,
-                user_fields=self.user_fields,
-                extra=self.extra,
-            )
-        finally:
-            self.hook.close()
-        self._warn_of_problems(answer)
+        answer = self.hook.get_conversation(self.conversation_id, **self.fields)
+        _warn_of_problems(self, answer)
         return answer
 
 
-class MarkConversationReadOperator(_XChatOperator):
+class MarkConversationReadOperator(RateLimitedOperator):
     """
     Mark an X Chat conversation as read, up to a message event.
 
     The other participants can see it as a read receipt, and it cannot be undone. A retry of the task with the same
     sequence id changes nothing. Returns the answer's JSON to XCom; fails when X does not confirm the mark.
 
+    Mapped with ``expand`` or ``expand_kwargs``, a mark that is listed more than once is sent once, by the first of its
+    tasks; the others return ``{"sent_by_map_index": …}``. Marks of one conversation with different sequence ids are all
+    sent, in no order.
+
     :param conversation_id: as in :class:`GetChatConversationOperator` (templated)
     :param seen_until_sequence_id: id of the last message event that counts as read: digits (templated)
     :param xchat_conn_id: id of a connection of type ``xchat`` (templated)
+    :param deadline: how long a call may take with all its attempts, as a timedelta, a number of seconds, or text with
+        one (templated)
+    :param rate_limit_wait: for how long a worker slot is held while a rate limit lasts, likewise; beyond that, the task
+        gives it back and comes again after the reset (templated)
+    :param deferrable: whether to wait for that in the triggerer; ``[operators] default_deferrable`` by default
     """
 
-    template_fields: Sequence[str] = ("conversation_id", "seen_until_sequence_id", "xchat_conn_id")
+    template_fields: Sequence[str] = (
+        "conversation_id",
+        "seen_until_sequence_id",
+        *RateLimitedOperator.template_fields,
+    )
 
     def __init__(self, *, conversation_id: str, seen_until_sequence_id: str | int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.conversation_id = conversation_id
         self.seen_until_sequence_id = seen_until_sequence_id
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def ask(self, context: Context) -> dict[str, Any]:
         """Make the call; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.mark_conversation_read`."""
-        try:
-            answer = self.hook.mark_conversation_read(self.conversation_id, self.seen_until_sequence_id)
-        finally:
-            self.hook.close()
-        self._warn_of_problems(answer)
+        from airflow_provider_xchat.mapped_marks import sent_by
+
+        elsewhere = sent_by(context, self.conversation_id, self.seen_until_sequence_id)
+        if elsewhere is not None:
+            self.log.info("The same mark is sent by the task with map_index %d, so it is not sent here.", elsewhere)
+            return {"sent_by_map_index": elsewhere}
+        answer = self.hook.mark_conversation_read(self.conversation_id, self.seen_until_sequence_id)
+        _warn_of_problems(self, answer)
         return answer
 
 
-class RefreshXChatTokenOperator(_XChatOperator):
+class RefreshXChatTokenOperator(RateLimitedOperator):
     """
     Keep the token of a connection fresh, for fleets that would rather have one place refresh.
 
@@ -145,15 +115,23 @@ class RefreshXChatTokenOperator(_XChatOperator):
     :param xchat_conn_id: id of a connection of type ``xchat`` that has a refresh token (templated)
     """
 
-    template_fields: Sequence[str] = ("min_remaining", "xchat_conn_id")
+    template_fields: Sequence[str] = ("min_remaining", *RateLimitedOperator.template_fields)
 
     def __init__(self, *, min_remaining: timedelta | float | str = timedelta(minutes=90), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.min_remaining = min_remaining
 
-    def execute(self, context: Context) -> dict[str, str | None]:
+    def ask(self, context: Context) -> dict[str, str | None]:
         """Refresh; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.refresh_access_token`."""
         from airflow_provider_xchat.inputs import checked_seconds
 
         expires_at = self.hook.refresh_access_token(checked_seconds("min_remaining", self.min_remaining))
         return {"expires_at": None if expires_at is None else expires_at.isoformat("T", "seconds")}
+
+
+def _warn_of_problems(operator: RateLimitedOperator, answer: dict[str, Any]) -> None:
+    from airflow_provider_xchat.answers import problems_of
+    from airflow_provider_xchat.exceptions import problem_text
+
+    for problem in problems_of(answer):
+        operator.log.warning("X reports a problem beside its answer: %s", problem_text(problem))

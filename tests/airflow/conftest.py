@@ -415,6 +415,13 @@ def installed(
     return _home(path / "home", migrated_database, python, settings)
 
 
+@pytest.fixture(scope="session")
+def oldest_python(tmp_path_factory: pytest.TempPathFactory, new_environment: Callable[..., Path], wheel: Path) -> Path:
+    """An interpreter with the oldest Airflow that we support, and what else there was in its time."""
+    path = tmp_path_factory.mktemp("oldest")
+    return new_environment(path / "venv", ["--exclude-newer", "2026-03-01", "apache-airflow==2.11.*", wheel])
+
+
 def _uv(*arguments: str | Path) -> None:
     done = subprocess.run([UV, "--quiet", *arguments], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -424,6 +431,40 @@ def _uv(*arguments: str | Path) -> None:
 def new_home() -> Callable[..., AirflowHome]:
     """A function that makes a home of a folder."""
     return _home
+
+
+@pytest.fixture(scope="session")
+def latest_settings() -> Callable[..., tuple[str, dict[str, str]]]:
+    """A function that gives the URL and the settings of an Airflow 3 that runs several tasks at a time."""
+
+    def settings(parallelism: int, **more: str) -> tuple[str, dict[str, str]]:
+        url = f"http://127.0.0.1:{_free_port()}"
+        return url, {
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": str(parallelism),
+            **more,
+        }
+
+    return settings
+
+
+@pytest.fixture(scope="session")
+def oldest_home(oldest_python: Path, new_home: Callable[..., AirflowHome]) -> Callable[..., AirflowHome]:
+    """A function that makes a home of a folder, for the oldest Airflow that we support."""
+
+    def make(path: Path, **settings: str) -> AirflowHome:
+        # Its executor starts tasks by the command "airflow", one after the other.
+        found = {"PATH": f"{oldest_python.parent}{os.pathsep}{os.environ['PATH']}"}
+        common = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False"}
+        home = new_home(path, None, oldest_python, {**found, **common, **settings})
+        migrated = home.airflow("db", "migrate")
+        assert migrated.status == 0, migrated.text
+        return home
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,7 @@ def describe(operator):
         "template_fields": list(operator.template_fields),
         "copied": values(copied),
         "copied_with_hook": values(with_hook),
-        "read": values(read),
+        "read": {name: getattr(read, name) for name in operator.template_fields},
         "read_template_fields": list(read.template_fields),
     }
 

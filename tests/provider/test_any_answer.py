@@ -6,11 +6,15 @@ import json
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from xchat_client.api.chat import get_chat_conversation, mark_chat_conversation_read
+from xchat_client.api.chat import get_chat_conversation
 from xchat_client.types import Response
 
-from airflow_provider_xchat.answers import conversation_answer, mark_answer
-from airflow_provider_xchat.exceptions import XChatError
+from airflow_provider_xchat import calls
+from airflow_provider_xchat.exceptions import XChatError, XChatRateLimitError
+from airflow_provider_xchat.rate_limits import Told, Window
+
+NOW = 1_790_000_000.0
+FACTS = ("status", "problems", "problem_type", "title", "detail", "request_id", "reset_at", "retry_at")
 
 # Names that the models know, so that wrong values end up where they hurt.
 MEMBERS = st.sampled_from(
@@ -26,24 +30,33 @@ JSON = st.recursive(
     max_leaves=25,
 )
 STATUS = st.sampled_from([200, 201, 204, 301, 400, 401, 402, 403, 404, 418, 429, 500, 503, 599, 777])
-HEADERS = st.dictionaries(st.sampled_from(["x-rate-limit-reset", "retry-after", "content-type"]), st.text(max_size=12))
+NAMES = ["date", "retry-after", "content-type", "x-transaction-id"]
+NAMES += [f"x-rate-limit-{name}" for name in ("limit", "remaining", "reset")]
+NAMES += [f"x-user-limit-24hour-{name}" for name in ("limit", "remaining", "reset")]
+VALUE = st.text(max_size=12) | st.integers().map(str) | st.floats().map(str)
+HEADERS = st.dictionaries(st.sampled_from(NAMES), VALUE, max_size=5)
+
+CALLS = [calls.get_conversation("g1"), calls.mark_conversation_read("g1", "1")]
 
 
-@settings(max_examples=1000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10_000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(value=JSON, status=STATUS, headers=HEADERS)
 def test_nothing_else_escapes(value, status, headers):
     content = json.dumps(value).encode()
-    for operation, read in (
-        (get_chat_conversation, conversation_answer),
-        (mark_chat_conversation_read, mark_answer),
-    ):
-        answer = Response(status_code=status, content=content, headers=headers, read=operation._parse_response)
+    for call in CALLS:
+        answer = Response(status_code=status, content=content, headers=headers, read=call.operation._parse_response)
         assert repr((answer, answer.parsed))
         try:
-            outcome = read(answer, "GET /")
+            outcome = call.read(answer)
         except XChatError as error:
             outcome = error
+        assert len([getattr(outcome, fact, None) for fact in FACTS]) == len(FACTS)
         assert isinstance(outcome, dict) or str(outcome)
+        # What it says of the rate limit is for all who share it.
+        refused = isinstance(outcome, XChatRateLimitError)
+        told = Told.by(headers, NOW, refused=refused)
+        window = Window().after(told, NOW, refused=refused)
+        assert Window.from_json(window.to_json()) == window
 
 
 @settings(max_examples=500, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import secrets
 import shutil
 import sqlite3
@@ -35,6 +34,7 @@ PATIENCE = 240
 
 DAGS = {"operators", "triggers", "refresher", "failures", "example_xchat_token_refresh"}
 MORE_DAGS = {"coroutines", "endpoint_failures"}
+SETTINGS = {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled"}
 # What is asked of a fleet before and after its tokens have rotated.
 COLD, ROTATED = "xchat_cold", "xchat_operators"
 
@@ -120,13 +120,6 @@ class Fleet:
         return json.loads(Fernet(self.home.settings["AIRFLOW__CORE__FERNET_KEY"]).decrypt(value))
 
 
-@pytest.fixture(scope="session")
-def oldest_python(tmp_path_factory: pytest.TempPathFactory, new_environment: Callable[..., Path], wheel: Path) -> Path:
-    """An interpreter with the oldest Airflow that we support, and what else there was in its time."""
-    path = tmp_path_factory.mktemp("oldest")
-    return new_environment(path / "venv", ["--exclude-newer", "2026-03-01", "apache-airflow==2.11.*", wheel])
-
-
 @pytest.fixture(scope="session", params=["latest", "oldest"])
 def fleet(request: pytest.FixtureRequest) -> Fleet:
     """The fleet of each version of Airflow, after all DAGs have run."""
@@ -138,28 +131,18 @@ def latest(
     tmp_path_factory: pytest.TempPathFactory,
     migrated_database: Path,
     new_home: Callable[..., Any],
-    free_port: Callable[[], int],
+    latest_settings: Callable[..., Any],
     wait_for: Callable[..., None],
     scripted: Any,
 ) -> Iterator[Fleet]:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    settings = {
-        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": "4",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-    }
-    home = _home_with_dags(
-        tmp_path_factory.mktemp("latest"), new_home, migrated_database, Path(sys.executable), settings
-    )
-    shutil.copytree(HERE / "more_dags", home.path / "dags", dirs_exist_ok=True)
+    url, settings = latest_settings(4, AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS="True", **SETTINGS)
+    path = _with_dags(tmp_path_factory.mktemp("latest"))
+    shutil.copytree(HERE / "more_dags", path / "dags", dirs_exist_ok=True)
+    home = new_home(path, migrated_database, Path(sys.executable), settings)
     with _fleet(home, scripted) as fleet:
         with ExitStack() as running:
-            running.enter_context(
-                home.running("api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1")
-            )
+            server = ["api-server", "--host", "127.0.0.1", "--port", url.rpartition(":")[2], "--workers", "1"]
+            running.enter_context(home.running(*server))
             _test_by_command(fleet, COLD)
             wait_for(f"{url}/api/v2/monitor/health")
             _test_by_server(fleet, COLD, url)
@@ -172,32 +155,23 @@ def latest(
 
 
 @pytest.fixture(scope="session")
-def oldest(
-    tmp_path_factory: pytest.TempPathFactory, oldest_python: Path, new_home: Callable[..., Any], scripted: Any
-) -> Iterator[Fleet]:
-    # Its executor starts tasks by the command "airflow".
-    settings = {"PATH": f"{oldest_python.parent}{os.pathsep}{os.environ['PATH']}"}
-    home = _home_with_dags(tmp_path_factory.mktemp("oldest"), new_home, None, oldest_python, settings)
-    migrated = home.airflow("db", "migrate")
-    assert migrated.status == 0, migrated.text
+def oldest(tmp_path_factory: pytest.TempPathFactory, oldest_home: Callable[..., Any], scripted: Any) -> Iterator[Fleet]:
+    home = oldest_home(_with_dags(tmp_path_factory.mktemp("oldest")), **SETTINGS)
     with _fleet(home, scripted) as fleet:
         _test_by_command(fleet, COLD)
         with ExitStack() as running:
-            for command in (["scheduler", "--skip-serve-logs"], ["triggerer", "--skip-serve-logs"]):
-                running.enter_context(home.running(*command))
+            for command in ("scheduler", "triggerer"):
+                running.enter_context(home.running(command, "--skip-serve-logs"))
             _wait_for_runs(fleet, DAGS)
         _test_by_command(fleet, ROTATED)
         yield fleet
 
 
-def _home_with_dags(
-    path: Path, new_home: Callable[..., Any], database: Path | None, python: Path, settings: dict[str, str]
-) -> Any:
+def _with_dags(path: Path) -> Path:
     for folder in ("dags", "plugins"):
         shutil.copytree(HERE / folder, path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(EXAMPLE, path / "dags")
-    common = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False", "AIRFLOW__CORE__TEST_CONNECTION": "Enabled"}
-    return new_home(path, database, python, {**common, **settings})
+    return path
 
 
 @contextmanager

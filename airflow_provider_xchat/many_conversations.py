@@ -1,0 +1,248 @@
+"""Fetches many conversations in one task: several at a time, each once, and none again that it has."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_xchat.exceptions import (
+    XChatAPIError,
+    XChatAuthError,
+    XChatConversationsError,
+    XChatConversationsRefusedError,
+    XChatCreditsError,
+    XChatError,
+    XChatForbiddenError,
+    XChatInputError,
+    XChatRateLimitError,
+    XChatTokenStoreError,
+)
+from airflow_provider_xchat.inputs import checked_conversation_id
+from airflow_provider_xchat.threads import in_thread
+
+if TYPE_CHECKING:
+    from airflow_provider_xchat.hooks.xchat import XChatHook
+    from airflow_provider_xchat.progress import Progress, Record
+
+__all__ = ["ManyConversations"]
+
+log = logging.getLogger(__name__)
+
+# How often (seconds) the log says how far it is.
+_REPORT = 5.0
+# How often (seconds) to save, and how long to wait after that has failed.
+_SAVE = 0.05
+_SAVE_AGAIN = 2.0
+# When so many calls in a row, and twice as many as run at a time, end in what may pass, it does not for now.
+_FAILURES = 10
+
+
+class ManyConversations:
+    """
+    A list of conversations that is worked off.
+
+    :param hook: what asks X
+    :param arguments: its arguments for each conversation
+    :param progress: where what there is, is kept
+    :param keep_answers: whether the answers are to be held in memory, too; else they are in the progress alone
+    :param try_number: of the task; what went wrong in an earlier one is tried again
+    """
+
+    def __init__(
+        self,
+        hook: XChatHook,
+        arguments: Mapping[str, Any],
+        progress: Progress,
+        *,
+        keep_answers: bool,
+        try_number: int,
+    ) -> None:
+        self._hook = hook
+        self._arguments = arguments
+        self._progress = progress
+        self._keep_answers = keep_answers
+        self._try_number = try_number
+        self._saving = threading.Lock()
+        self.wanted: list[str] = []
+        self.answers: dict[str, Any] = {}
+        self.fetched: set[str] = set()
+        self.errors: dict[str, dict[str, Any]] = {}
+        self._todo: list[str] = []
+        self._unsaved: list[Record] = []
+        self._failures_in_a_row = 0
+        self._stopped_by: XChatError | None = None
+
+    async def fetch(self, conversation_ids: Sequence[Any], max_concurrency: int) -> None:
+        """
+        Fetch what is not there yet.
+
+        :param conversation_ids: the conversations; one that is listed twice is fetched once
+        :param max_concurrency: how many at a time
+        :raises XChatRateLimitError: when the rest has to wait for the limit; what there is, is kept
+        :raises XChatError: when something is wrong that concerns all of them; what there is, is kept
+        """
+        await in_thread(self._recall)
+        self._want(conversation_ids)
+        # From the end of a list, so that the first is popped first.
+        self._todo = [each for each in reversed(self.wanted) if each not in self.fetched and each not in self.errors]
+        if self.fetched:
+            log.info("%d of %d conversations are there from before", len(self.fetched), len(self.wanted))
+        at_once = min(max_concurrency, len(self._todo))
+        workers = [asyncio.create_task(self._work(max_concurrency)) for _ in range(at_once)]
+        keeper = asyncio.create_task(self._keep())
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            # Cancelled or not: what was fetched has been paid for.
+            keeper.cancel()
+            await asyncio.gather(*workers, keeper, return_exceptions=True)
+            await self._hook.aclose()
+            await in_thread(self._save_the_rest)
+        log.info("%s", self._so_far())
+        if self._stopped_by is not None:
+            raise self._stopped_by
+
+    def result(self, path: str | None) -> dict[str, Any]:
+        """
+        Say what came of it.
+
+        :param path: where the answers are; None to have them in it
+        :return: the counts, and the path or the answers and errors by conversation id
+        """
+        fetched = [identifier for identifier in self.wanted if identifier in self.fetched]
+        counts = {"requested": len(self.wanted), "fetched": len(fetched), "failed": len(self.errors)}
+        if path is not None:
+            return {"path": path, **counts}
+        answers = {identifier: self.answers[identifier] for identifier in fetched}
+        return {**counts, "conversations": answers, "errors": self.errors}
+
+    def failure(self, fail_on: str) -> XChatConversationsError | None:
+        """
+        Say whether it failed.
+
+        :param fail_on: whether ``"any"`` failure counts as one, only that of ``"all"``, or ``"never"`` one
+        :return: the error to raise, if any
+        """
+        some = not self.fetched.isdisjoint(self.wanted)
+        if not self.errors or fail_on == "never" or (fail_on == "all" and some):
+            return None
+        identifier, first = next(iter(self.errors.items()))
+        message = (
+            f"{len(self.errors)} of {len(self.wanted)} conversations could not be fetched; the first is {identifier}:"
+            f" {first['message']}"
+        )
+        may_pass = any(error["may_pass"] for error in self.errors.values())
+        return (XChatConversationsError if may_pass else XChatConversationsRefusedError)(message, self.errors)
+
+    def _recall(self) -> None:
+        try:
+            self._remember(self._progress.records())
+        except Exception:
+            if not self._keep_answers:
+                raise
+            log.warning("what an earlier try has fetched cannot be read, and is fetched again", exc_info=True)
+
+    def _remember(self, records: Iterable[Record]) -> None:
+        for record in records:
+            identifier = str(record["conversation_id"])
+            if "error" not in record:
+                self.errors.pop(identifier, None)
+                self._have(identifier, record.get("answer"))
+            elif record.get("try_number") == self._try_number:
+                self.errors[identifier] = record["error"]
+
+    def _want(self, conversation_ids: Sequence[Any]) -> None:
+        for value in conversation_ids:
+            try:
+                identifier = checked_conversation_id(value)
+            except XChatInputError as error:
+                identifier = str(value)[:100]
+                if identifier not in self.errors:
+                    self._failed(identifier, error)
+            self.wanted.append(identifier)
+        self.wanted = list(dict.fromkeys(self.wanted))
+
+    async def _work(self, max_concurrency: int) -> None:
+        while self._todo and self._stopped_by is None:
+            identifier = self._todo.pop()
+            try:
+                answer = await self._hook.aget_conversation(identifier, **self._arguments)
+            except XChatError as error:
+                if _concerns_all(error):
+                    self._stopped_by = self._stopped_by or error
+                    return
+                self._failed(identifier, error)
+                self._failures_in_a_row += not isinstance(error, AirflowFailException)
+                if self._failures_in_a_row >= max(_FAILURES, 2 * max_concurrency):
+                    self._stopped_by = error
+            else:
+                self._failures_in_a_row = 0
+                self._unsaved.append({"conversation_id": identifier, "answer": answer})
+                self._have(identifier, answer)
+
+    def _have(self, identifier: str, answer: Any) -> None:
+        self.fetched.add(identifier)
+        if self._keep_answers:
+            self.answers[identifier] = answer
+
+    def _failed(self, identifier: str, error: XChatError) -> None:
+        log.warning("conversation %s: %s", identifier, error)
+        told = {
+            "type": type(error).__name__,
+            "message": str(error),
+            "status": error.status if isinstance(error, XChatAPIError) else None,
+            "may_pass": not isinstance(error, AirflowFailException),
+        }
+        self.errors[identifier] = told
+        self._unsaved.append({"conversation_id": identifier, "error": told, "try_number": self._try_number})
+
+    async def _keep(self) -> None:
+        """Save as often as the place lets, so that a process that is killed loses what was under way, and no more."""
+        report_at = time.monotonic() + _REPORT
+        while True:
+            await asyncio.sleep(_SAVE)
+            try:
+                if self._unsaved:
+                    await in_thread(self._save)
+            except Exception as error:  # noqa: BLE001  whatever the place raises; it is tried again
+                log.warning("what was fetched is not saved yet: %s: %s", type(error).__name__, error)
+                await asyncio.sleep(_SAVE_AGAIN)
+            if time.monotonic() >= report_at:
+                report_at += _REPORT
+                log.info("%s so far", self._so_far())
+
+    def _save(self) -> None:
+        with self._saving:
+            records, self._unsaved = self._unsaved, []
+            if not records:
+                return
+            try:
+                self._progress.add(records)
+            except BaseException:
+                self._unsaved = records + self._unsaved
+                raise
+
+    def _save_the_rest(self) -> None:
+        try:
+            self._save()
+        except Exception:
+            if not self._keep_answers:
+                raise
+            log.warning("another try will fetch again what could not be saved", exc_info=True)
+
+    def _so_far(self) -> str:
+        return f"{len(self.fetched)} of {len(self.wanted)} conversations fetched, {len(self.errors)} failed"
+
+
+def _concerns_all(error: XChatError) -> bool:
+    if isinstance(error, XChatForbiddenError):  # a scope that is missing is missing for all conversations
+        return (error.problem_type or "").rstrip("/").endswith(("/client-forbidden", "/unsupported-authentication"))
+    return isinstance(
+        error, (XChatAuthError, XChatCreditsError, XChatInputError, XChatRateLimitError, XChatTokenStoreError)
+    )

@@ -1,0 +1,279 @@
+"""
+What X's answers say of its rate limits, and what follows for the next request. Pure: no clock, no network, no Airflow.
+
+X counts the requests of an account to an operation in windows, and says with each answer how many are left and when
+the window ends; a second family of headers does the same for a day. A :class:`Window` is what is known of that. Those
+who share one take their requests from it before they send them, so that no request is sent only to be refused.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from email.utils import parsedate_to_datetime
+from typing import Any, Self
+
+__all__ = ["AWAITED", "LOW", "Told", "Window", "retry_after"]
+
+#: X's windows are that long (seconds); nobody waits longer, other than for a daily limit.
+LONGEST = 900.0
+#: how much farther ahead (seconds) an end is still believed, as clocks tell whole seconds
+_ROUNDING = 5.0
+#: how long (seconds) to wait in place of a time that is not believed: with what keeps tasks apart, within LONGEST
+_UNBELIEVED = 840.0
+# A minute more, as clocks differ.
+_DAY = 86_460.0
+#: how long (seconds) the others wait for the answer that says how many requests there are, or when the window ends
+AWAITED = 10.0
+#: how long (seconds) a window is taken for used up whose end nobody has told
+_UNTOLD = 60.0
+#: the first wait (seconds) after a 429 that does not say when to come back; the next ones double
+_BLIND = 15.0
+#: with more than that left, requests are not taken one by one
+LOW = 64
+
+_DAILY = ("x-user-limit-24hour", "x-app-limit-24hour")
+
+
+@dataclass(frozen=True)
+class Told:
+    """
+    What an answer's headers say, as far as it can be believed.
+
+    :param limit: requests that a window allows
+    :param left: requests that may still be sent in it
+    :param resets_at: when it ends (epoch seconds of our clock)
+    :param closed_until: until when nothing may be sent at all (epoch seconds of our clock)
+    """
+
+    limit: int | None = None
+    left: int | None = None
+    resets_at: float | None = None
+    closed_until: float | None = None
+
+    @classmethod
+    def by(cls, headers: Mapping[str, str], now: float, *, refused: bool) -> Self:
+        """
+        Read the headers of an answer.
+
+        :param headers: by names in any case
+        :param now: when it came (epoch seconds)
+        :param refused: whether it says that a limit is used up
+        :return: what they say
+        """
+        limit, left = (_count(headers.get(f"x-rate-limit-{name}")) for name in ("limit", "remaining"))
+        resets_at = _moment(headers, "x-rate-limit-reset", now, LONGEST)
+        closed = [
+            _moment(headers, f"{family}-reset", now, _DAY)
+            for family in _DAILY
+            if _count(headers.get(f"{family}-remaining")) == 0
+        ]
+        used_up = left == 0 or (refused and left is None)
+        if used_up and resets_at is not None:
+            closed.append(resets_at)
+        if refused or used_up:
+            closed.append(retry_after(headers, now))
+        known = [moment for moment in closed if moment is not None]
+        return cls(limit, left, resets_at, max(known, default=None))
+
+
+@dataclass(frozen=True)
+class Window:
+    """
+    What is known of the requests that may be sent.
+
+    :param limit: how many a window allows; None when nobody has said so yet
+    :param left: how many may still be sent; None when that is not known
+    :param ends_at: when the window ends (epoch seconds); None when it is not known whether there is one
+    :param told: whether X said when it ends
+    :param refused_since: when X began to refuse without saying for how long (epoch seconds)
+    """
+
+    limit: int | None = None
+    left: int | None = None
+    ends_at: float | None = None
+    told: bool = False
+    refused_since: float | None = None
+
+    @classmethod
+    def from_json(cls, text: str | None) -> Self:
+        """
+        Read what :meth:`to_json` wrote.
+
+        :param text: the text; None for nothing
+        :return: the window; one of which nothing is known for any other text
+        """
+        try:
+            read = cls(**json.loads(text or "{}"))
+            numbers = (read.limit, read.left, read.ends_at, read.refused_since)
+            if all(value is None or (isinstance(value, (int, float)) and math.isfinite(value)) for value in numbers):
+                return read
+        except (ValueError, TypeError):
+            pass
+        return cls()
+
+    def to_json(self) -> str:
+        """Write it as a text."""
+        return json.dumps(asdict(self))
+
+    def plenty(self, now: float) -> bool:
+        """
+        Tell whether requests need not be counted one by one.
+
+        :param now: the time (epoch seconds)
+        :return: whether so many are left, or X does not count them
+        """
+        return self.ends_at is not None and now < self.ends_at and (self.left is None or self.left > LOW)
+
+    def take(self, now: float) -> tuple[Self, float | None]:
+        """
+        Take a request out of the window, if one is left.
+
+        :param now: the time (epoch seconds)
+        :return: the window after that, and until when to wait (epoch seconds) in place of sending; None to send
+        """
+        if self.ends_at is not None and now >= self.ends_at:
+            return self._reopened(now).take(now)
+        if self.left is None:
+            if self.ends_at is not None:
+                return self, None
+            # Nobody knows how many requests there are, so one goes ahead, and the others wait for what it is told.
+            return replace(self, left=0, ends_at=now + AWAITED, told=False), None
+        if self.left > 0:
+            return replace(self, left=self.left - 1), None
+        return self, self.ends_at if self.ends_at is not None else now + _UNTOLD
+
+    @property
+    def pending(self) -> bool:
+        """Whether requests are under way whose answers will say how many there are, or when the window ends."""
+        return self.left == 0 and not self.told
+
+    @property
+    def scouting(self) -> bool:
+        """Whether one of them is the first, which nobody knows anything before."""
+        return self.pending and self.limit is None
+
+    def after(self, told: Told, now: float, *, refused: bool) -> Self:
+        """
+        Learn from an answer.
+
+        :param told: what it said
+        :param now: when it came (epoch seconds)
+        :param refused: whether it was a refusal because of the limit
+        :return: the window after that
+        """
+        if told.closed_until is not None and told.closed_until > now:
+            return replace(
+                self,
+                limit=told.limit or self.limit,
+                left=0,
+                ends_at=max(told.closed_until, self._closed_until(now)),
+                told=True,
+                refused_since=None,
+            )
+        if refused:
+            return self._refused_blindly(now)
+        if told.left is None or told.resets_at is None:
+            # No count at all: nothing to keep to. With a window known from others, theirs stays.
+            unknown = self.scouting or self.ends_at is None or now >= self.ends_at
+            return replace(self, left=None, ends_at=now + LONGEST, told=True, refused_since=None) if unknown else self
+        return self._counted(told.limit, told.left, told.resets_at, now)
+
+    def given_up(self, now: float) -> bool:
+        """
+        Tell whether X has refused for so long, without saying for how long, that waiting is no use.
+
+        :param now: the time (epoch seconds)
+        """
+        return now - self._refused_since(now) >= LONGEST
+
+    def _counted(self, limit: int | None, left: int, resets_at: float, now: float) -> Self:
+        # Two answers of one window may tell its end a second apart, as ends are whole seconds.
+        newer = self.ends_at is None or now >= self.ends_at or (self.told and resets_at > self.ends_at + 2)
+        if not newer and self.told and resets_at < self.ends_at - 2:  # type: ignore[operator]  # newer when None
+            return self  # of the window before
+        # Others may have taken requests that X has not seen yet.
+        known = None if newer or self.scouting else self.left
+        return replace(
+            self,
+            limit=limit or self.limit,
+            left=left if known is None else min(left, known),
+            ends_at=resets_at,
+            told=True,
+            refused_since=None,
+        )
+
+    def _refused_blindly(self, now: float) -> Self:
+        since = self._refused_since(now)
+        if now - since >= LONGEST:
+            since = now  # whoever asks after those who gave up waits anew
+        # All of them together take no longer than one with a reset.
+        wait = min(max(_BLIND, now - since), since + LONGEST - now)
+        ends_at = max(now + wait, self._closed_until(now))
+        return replace(self, left=0, ends_at=ends_at, told=True, refused_since=since)
+
+    def _refused_since(self, now: float) -> float:
+        """When the row of refusals began; one that nobody has gone on with does not count."""
+        went_on = self.ends_at is not None and now - self.ends_at < LONGEST
+        return self.refused_since if self.refused_since is not None and went_on else now
+
+    def _reopened(self, now: float) -> Self:
+        if self.limit is None:
+            return replace(self, left=None, ends_at=None, told=False)
+        return replace(self, left=self.limit, ends_at=now + _UNTOLD, told=False)
+
+    def _closed_until(self, now: float) -> float:
+        """Until when it is known to be closed, so that an answer that came late opens nothing."""
+        known = self.told and self.left == 0 and self.ends_at is not None and self.ends_at > now
+        return self.ends_at if known and self.ends_at is not None else now
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """
+    Read ``retry-after`` (RFC 9110, section 10.2.3), which X may or may not send.
+
+    :param headers: by names in any case
+    :param now: when the answer came (epoch seconds)
+    :return: when to come back (epoch seconds of our clock), within 15 minutes; None when nothing usable was said
+    """
+    text = headers.get("retry-after")
+    seconds = _number(text)
+    if seconds is None:
+        date = _date(text)
+        seconds = None if date is None else date - (_date(headers.get("date")) or now)
+    if seconds is None or seconds <= 0:
+        return None
+    return now + (seconds if seconds <= LONGEST else _UNBELIEVED)
+
+
+def _count(text: str | None) -> int | None:
+    number = _number(text)
+    return int(number) if number is not None and number >= 0 else None
+
+
+def _number(text: Any) -> float | None:
+    try:
+        number = float(text)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _moment(headers: Mapping[str, str], name: str, now: float, longest: float) -> float | None:
+    """Read a time of X's clock as one of ours; None when there is none that lies ahead."""
+    moment = _number(headers.get(name))
+    if moment is None:
+        return None
+    wait = moment - (_date(headers.get("date")) or now)
+    if wait <= 0:
+        return None
+    return now + (wait if wait <= longest + _ROUNDING else _UNBELIEVED)
+
+
+def _date(text: str | None) -> float | None:
+    try:
+        return parsedate_to_datetime(text or "").timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None

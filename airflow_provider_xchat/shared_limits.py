@@ -1,0 +1,189 @@
+"""
+The rate limit of an account and an operation, shared by all tasks: kept in an Airflow Variable, and in memory.
+
+Variables have no compare-and-swap. Among the processes of one machine a lock on a file keeps updates apart; two
+machines that take the last request in the same instant may send one too many, which X answers with a 429 that all of
+them learn from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from airflow_provider_xchat.exceptions import XChatRateLimitError
+from airflow_provider_xchat.leases import this_machine_out
+from airflow_provider_xchat.rate_limits import AWAITED, Told, Window
+from airflow_provider_xchat.token_stores import AirflowVariableStore
+
+__all__ = ["SharedLimit", "SharedLimits"]
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+_DESCRIPTION = "What X said of a rate limit; airflow-provider-xchat keeps to it. It may be deleted."
+# How long (seconds) to do without Variables after they failed.
+_WITHOUT = 60.0
+# How long (seconds) an update may keep others of this machine waiting, before they go on without it.
+_LOCKED = 5.0
+# How long (seconds) to wait before looking again for what the first request was told.
+_LOOK_AGAIN = 0.2
+
+_jitter = random.SystemRandom().random
+
+
+class SharedLimits:
+    """
+    The limits of an account, one for each operation.
+
+    :param account: what tells the account from others; only a hash of it is written anywhere
+    """
+
+    def __init__(self, account: str) -> None:
+        self._account = hashlib.sha256(account.encode()).hexdigest()[:16]
+        self._by_operation: dict[str, SharedLimit] = {}
+
+    def of(self, operation_id: str) -> SharedLimit:
+        """
+        Give the limit of an operation.
+
+        :param operation_id: its operationId
+        :return: the limit, the same one at each call
+        """
+        return self._by_operation.setdefault(
+            operation_id, SharedLimit(f"xchat_rate_limit_{self._account}_{operation_id}")
+        )
+
+
+class SharedLimit:
+    """
+    One rate limit. Made for use by many threads.
+
+    What ends on ``_at_once`` asks nobody, and may be called in an event loop; the rest waits for files and Variables.
+
+    :param key: the name of the Variable
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._variables = AirflowVariableStore(_DESCRIPTION)
+        self._updating = threading.Lock()
+        self._window = Window()
+        self._shared: str | None = None
+        self._without_until = 0.0
+
+    def taken_at_once(self) -> bool:
+        """
+        Take a request where so many are left that they need not be counted one by one.
+
+        :return: whether it may be sent; if not, :meth:`taking` has to be gone through
+        """
+        window = self._window
+        if not window.plenty(time.time()):
+            return False
+        if window.left is not None:
+            # Two threads may take the same one; X's next answer sets it right.
+            self._window = replace(window, left=window.left - 1)
+        return True
+
+    def taking(self, request: str, patience: float) -> Iterator[float]:
+        """
+        Take a request: once this has come to its end, it may be sent.
+
+        :param request: method and path, for the error
+        :param patience: how long to wait at most (seconds)
+        :return: pauses to make meanwhile (seconds)
+        :raises XChatRateLimitError: when that would take longer; ``retry_at`` says how long
+        """
+        began = time.time()
+        give_up_at = began + patience
+        while True:
+            window, until = self._changed(lambda window: window.take(time.time()))
+            if until is None:
+                return
+            if window.pending and time.time() - began < AWAITED:
+                # An answer is on its way, or another request goes ahead.
+                yield _LOOK_AGAIN * (0.5 + _jitter())
+            elif until > give_up_at:
+                raise XChatRateLimitError.unsent(request, datetime.fromtimestamp(until, UTC))
+            else:
+                yield max(until - time.time(), 0.0) + _jitter()
+
+    def learned_at_once(self, headers: Mapping[str, str]) -> bool:
+        """
+        Learn from an answer that nobody else needs to know of.
+
+        :param headers: the answer's, which is no refusal
+        :return: whether it was such an answer; if not, it is for :meth:`learn`
+        """
+        now = time.time()
+        window = self._window.after(Told.by(headers, now, refused=False), now, refused=False)
+        if not (self._window.plenty(now) and window.plenty(now)):
+            return False
+        self._window = window
+        return True
+
+    def learn(self, headers: Mapping[str, str], *, refused: bool) -> datetime | None:
+        """
+        Learn from an answer, for all who share the limit.
+
+        :param headers: the answer's
+        :param refused: whether it says that the limit is used up
+        :return: when the next request may be sent, after a refusal; None when waiting is no use any more
+        """
+        now = time.time()
+        told = Told.by(headers, now, refused=refused)
+
+        def change(window: Window) -> tuple[Window, bool]:
+            return window.after(told, now, refused=refused), refused and window.given_up(now)
+
+        window, given_up = self._changed(change)
+        if given_up or not refused or window.ends_at is None:
+            return None
+        return datetime.fromtimestamp(window.ends_at, UTC)
+
+    def untold(self) -> None:
+        """Let somebody else find out how many requests there are, where this one has not."""
+        if self._window.scouting:
+            self._changed(lambda window: (Window() if window.scouting else window, None))
+
+    def _changed(self, change: Callable[[Window], tuple[Window, Result]]) -> tuple[Window, Result]:
+        with self._updating, this_machine_out(self._key, _LOCKED):
+            self._load()
+            self._window, result = change(self._window)
+            self._save()
+            return self._window, result
+
+    def _load(self) -> None:
+        if time.monotonic() < self._without_until:
+            return
+        try:
+            self._shared = self._variables.load(self._key)
+        except Exception as error:  # noqa: BLE001  whatever Airflow raises: what is known in this process is enough
+            self._do_without(error)
+        else:
+            if self._shared is not None:
+                self._window = Window.from_json(self._shared)
+
+    def _save(self) -> None:
+        text = self._window.to_json()
+        if text == self._shared or time.monotonic() < self._without_until:
+            return
+        try:
+            self._variables.save(self._key, text)
+        except Exception as error:  # noqa: BLE001  as above
+            self._do_without(error)
+        else:
+            self._shared = text
+
+    def _do_without(self, error: Exception) -> None:
+        self._without_until = time.monotonic() + _WITHOUT
+        log.debug("rate limits are not shared for now: %s", type(error).__name__)

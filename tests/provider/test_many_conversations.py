@@ -1,0 +1,285 @@
+"""Many conversations in one task: each once, at the pace that X allows, and never again what there is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from airflow_provider_xchat.exceptions import (
+    XChatAuthError,
+    XChatConversationsError,
+    XChatConversationsRefusedError,
+    XChatInputError,
+    XChatRateLimitError,
+    XChatServerError,
+)
+from airflow_provider_xchat.many_conversations import ManyConversations
+from airflow_provider_xchat.operators.xchat import GetChatConversationsOperator
+from airflow_provider_xchat.progress import progress_of
+from xchat_sandbox import generated_ids, running_sandbox
+
+FETCH = Path(__file__).with_name("fetch_many.py")
+TOKEN = "a-token-of-the-tests"
+IDS = list(generated_ids(60))
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with running_sandbox(tokens=[TOKEN], conversations=400, latency=0.01) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def connection(sandbox, monkeypatch):
+    sandbox.reset()
+    fields = {"conn_type": "xchat", "host": sandbox.url, "password": TOKEN}
+    monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", json.dumps(fields))
+
+
+class State(dict):
+    """The task's state store of Airflow 3.3, as far as it is used."""
+
+    set = dict.__setitem__
+
+    def delete(self, key):
+        self.pop(key, None)
+
+
+class Task:
+    """A task instance with its tries; what the operator is given of Airflow."""
+
+    def __init__(self):
+        self.state = State()
+        self.pushed = {}
+        self.try_number = 1
+
+    def run(self, **arguments):
+        arguments = {"conversation_ids": IDS, "max_concurrency": 8, **arguments}
+        operator = GetChatConversationsOperator(task_id="many", **arguments)
+        ti = SimpleNamespace(
+            dag_id="d",
+            run_id="r",
+            task_id="many",
+            map_index=-1,
+            try_number=self.try_number,
+            max_tries=3,
+            xcom_push=lambda key, value: self.pushed.update({key: value}),
+        )
+        return operator.ask({"ti": ti, "task_state_store": self.state})
+
+
+@pytest.fixture
+def task():
+    return Task()
+
+
+def asked(sandbox):
+    return [request["path"].rsplit("/", 1)[-1] for request in sandbox.requests()]
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_all_of_them(sandbox, task):
+    result = task.run()
+    assert (result["requested"], result["fetched"], result["failed"]) == (60, 60, 0)
+    assert list(result["conversations"]) == IDS
+    assert result["conversations"][IDS[7]]["data"][0]["id"] == IDS[7]
+    assert sorted(asked(sandbox)) == IDS
+    assert not task.state
+
+
+def test_fields_are_asked_for(sandbox, task):
+    task.run(conversation_ids=IDS[:2], chat_conversation_fields=["group_name"])
+    assert {request["query"] for request in sandbox.requests()} == {"chat_conversation.fields=group_name"}
+
+
+@pytest.mark.parametrize("given", [json.dumps(IDS[:3]), repr(IDS[:3]), tuple(IDS[:3]), set(IDS[:3])])
+def test_the_list_may_come_in_any_form(task, given):
+    assert task.run(conversation_ids=given)["fetched"] == 3
+
+
+def test_one_that_is_listed_twice_is_fetched_once(sandbox, task):
+    result = task.run(conversation_ids=["900000001:9000000000000000101", "900000001-9000000000000000101"])
+    assert result["requested"] == 1
+    assert len(sandbox.requests()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"conversation_ids": 7}, "conversation_ids is 7 (int); expected a list"),
+        ({"conversation_ids": "g1"}, "conversation_ids is 'g1' (str); expected a list"),
+        ({"max_concurrency": 0}, "max_concurrency is 0 (int)"),
+        ({"max_concurrency": "many"}, "max_concurrency is 'many' (str)"),
+        ({"fail_on": "some"}, "fail_on is 'some' (str); expected one of 'any', 'all', 'never'"),
+        ({"chat_conversation_fields": ["colour"]}, "chat_conversation_fields has 'colour'"),
+    ],
+)
+def test_bad_input_is_refused(sandbox, task, arguments, said):
+    with pytest.raises(XChatInputError) as caught:
+        task.run(**arguments)
+    assert said in str(caught.value)
+    assert not sandbox.requests()
+
+
+class TestFailures:
+    IDS = (IDS[0], "g9000000000000000203", "nobody", "g404", IDS[1])
+
+    def test_one_loses_none_of_the_others(self, task):
+        result = task.run(conversation_ids=self.IDS, fail_on="never")
+        assert list(result["conversations"]) == [IDS[0], IDS[1]]
+        assert {name: error["type"] for name, error in result["errors"].items()} == {
+            "g9000000000000000203": "XChatForbiddenError",
+            "nobody": "XChatInputError",
+            "g404": "XChatNotFoundError",
+        }
+        assert (result["requested"], result["fetched"], result["failed"]) == (5, 2, 3)
+
+    def test_any_fails_the_task_and_the_result_is_there(self, task):
+        with pytest.raises(XChatConversationsRefusedError, match="3 of 5 conversations could not be fetched"):
+            task.run(conversation_ids=self.IDS)
+        assert task.pushed["return_value"]["fetched"] == 2
+        assert not task.state
+
+    @pytest.mark.parametrize(("ids", "fails"), [([IDS[0], "g404"], False), (["g404", "g405"], True)])
+    def test_all(self, task, ids, fails):
+        if not fails:
+            assert task.run(conversation_ids=ids, fail_on="all")["failed"] == 1
+            return
+        with pytest.raises(XChatConversationsRefusedError):
+            task.run(conversation_ids=ids, fail_on="all")
+
+    def test_a_retry_asks_for_what_failed(self, sandbox, task):
+        sandbox.faults([{"kind": "status", "status": 503, "conversation_id": IDS[3], "times": 4}])
+        with pytest.raises(XChatConversationsError) as caught:
+            task.run()
+        assert caught.value.errors[IDS[3]]["status"] == 503
+        assert asked(sandbox).count(IDS[3]) == 4
+        task.try_number = 2
+        assert task.run()["fetched"] == 60
+        assert len(sandbox.requests()) == 64
+
+    def test_what_concerns_all_stops_all(self, sandbox, task, monkeypatch):
+        fields = {"conn_type": "xchat", "host": sandbox.url, "password": "another-token"}
+        monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", json.dumps(fields))
+        with pytest.raises(XChatAuthError):
+            task.run()
+        assert len(sandbox.requests()) <= 8
+
+    def test_so_does_a_server_that_only_fails(self, sandbox, task):
+        sandbox.faults([{"kind": "status", "status": 500, "times": None}])
+        with pytest.raises(XChatServerError):
+            task.run(max_concurrency=4)
+        assert len(sandbox.requests()) < 4 * 20
+
+
+def test_the_rate_limit_is_kept_to_and_nothing_is_fetched_twice(task):
+    with running_sandbox(tokens=[TOKEN], conversations=60, rate_limit=25, rate_window=2) as sandbox:
+        os.environ["AIRFLOW_CONN_XCHAT_DEFAULT"] = json.dumps(
+            {"conn_type": "xchat", "host": sandbox.url, "password": TOKEN}
+        )
+        waits = 0
+        while True:
+            try:
+                result = task.run(rate_limit_wait=0)
+            except XChatRateLimitError as error:
+                waits += 1
+                time.sleep(max(error.retry_at.timestamp() - time.time(), 0))
+            else:
+                break
+        statuses = [request["status"] for request in sandbox.requests()]
+    assert result["fetched"] == 60
+    assert waits == 2
+    assert (statuses.count(200), len(statuses)) == (60, 60)
+
+
+class TestOutput:
+    def test_a_file_of_json_lines(self, task, tmp_path):
+        path = tmp_path / "a" / "b.jsonl"
+        result = task.run(output_path=str(path), conversation_ids=[*IDS, "g404"], fail_on="all")
+        assert result == {"path": str(path), "requested": 61, "fetched": 60, "failed": 1}
+        records = {record["conversation_id"]: record for record in lines(path)}
+        assert records.keys() == {*IDS, "g404"}
+        assert records[IDS[0]]["answer"]["data"][0]["id"] == IDS[0]
+        assert records["g404"]["error"]["status"] == 404
+        assert [each.name for each in path.parent.iterdir()] == ["b.jsonl"]
+
+    def test_an_object(self, task):
+        from airflow.providers.common.compat.sdk import ObjectStoragePath
+        from airflow.sdk.io import attach
+        from fsspec.implementations.memory import MemoryFileSystem
+
+        attach("memory", fs=MemoryFileSystem())
+        result = task.run(output_path="memory://bucket/some/many.jsonl")
+        assert result["fetched"] == 60
+        written = ObjectStoragePath(result["path"])
+        assert len(written.read_text().splitlines()) == 60
+        assert [each.name for each in written.parent.iterdir() if each.is_file()] == ["many.jsonl"]
+
+    def test_one_that_cannot_be_written_fails_the_task(self, task, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(OSError, match="file"):
+            task.run(output_path=str(tmp_path / "file" / "many.jsonl"))
+
+    def test_half_a_line_is_passed_over(self, task, sandbox, tmp_path):
+        sandbox.faults([{"kind": "status", "status": 503, "conversation_id": IDS[3], "times": 4}])
+        path = tmp_path / "many.jsonl"
+        with pytest.raises(XChatConversationsError):
+            task.run(output_path=str(path))
+        (partial,) = tmp_path.glob("*.partial")
+        with partial.open("a") as file:
+            file.write('{"conversation_id": "g')
+        task.try_number = 2
+        assert task.run(output_path=str(path))["fetched"] == 60
+        assert len(lines(path)) == 60
+
+
+@pytest.mark.parametrize("output", [True, False])
+def test_a_killed_task_is_gone_on_with(sandbox, tmp_path, migrated_database, airflow_environment, output):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "airflow.db").write_bytes(migrated_database.read_bytes())
+    connection = {"conn_type": "xchat", "host": sandbox.url, "password": TOKEN}
+    environment = airflow_environment(home, AIRFLOW_CONN_XCHAT_DEFAULT=json.dumps(connection))
+    path = str(tmp_path / "many.jsonl") if output else ""
+
+    def start(try_number):
+        command = [sys.executable, FETCH, "400", str(try_number), path]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+    with start(1) as first:
+        while len(sandbox.requests()) < 200:
+            assert first.poll() is None
+            time.sleep(0.01)
+        os.kill(first.pid, signal.SIGKILL)
+        first.stdout.close()
+    time.sleep(0.2)
+    before = len(sandbox.requests())
+    with start(2) as second:
+        result = json.loads(second.stdout.read().splitlines()[-1])
+    assert (result["requested"], result["fetched"]) == (400, 400)
+    # What was under way or not yet written when the process died: no more than a moment's worth.
+    again = len(sandbox.requests()) - 400
+    assert before < 400 and again <= 60
+    if output:
+        assert len({record["conversation_id"] for record in lines(Path(path))}) == 400
+
+
+def test_progress_is_kept_apart(task):
+    def place(**changed):
+        names = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1, **changed}
+        return progress_of({"ti": SimpleNamespace(**names), "task_state_store": None}, None)
+
+    assert ManyConversations  # what is recalled is tested above
+    keys = {repr(vars(place(**changed)._lines._chunks)["_key"]) for changed in ({}, {"run_id": "s"}, {"map_index": 1})}
+    assert len(keys) == 3

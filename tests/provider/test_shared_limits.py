@@ -1,0 +1,100 @@
+"""Processes that share a rate limit by an Airflow Variable, and coroutines that share it in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_xchat.exceptions import XChatRateLimitError, XChatServerError
+from airflow_provider_xchat.hooks.xchat import XChatHook
+from xchat_sandbox import running_sandbox
+
+ASK = Path(__file__).with_name("share_limit.py")
+TOKEN = "a-token-of-the-tests"
+GROUP = "g9000000000000000201"
+
+
+def connection(sandbox):
+    return json.dumps({"conn_type": "xchat", "host": sandbox.url, "password": TOKEN})
+
+
+def statuses(sandbox):
+    return Counter(request["status"] for request in sandbox.requests())
+
+
+def test_processes_learn_from_one_another(tmp_path, migrated_database, airflow_environment):
+    (tmp_path / "airflow.db").write_bytes(migrated_database.read_bytes())
+    with running_sandbox(tokens=[TOKEN], rate_limit=4, rate_window=3) as sandbox:
+        environment = airflow_environment(tmp_path, AIRFLOW_CONN_XCHAT_DEFAULT=connection(sandbox))
+        done = subprocess.run(
+            [sys.executable, ASK, "12"], env=environment, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        waits = json.loads(done.stdout.splitlines()[-1])
+        assert statuses(sandbox)[200] == 12
+        # Three windows, and what is known of them before anything is sent.
+        assert statuses(sandbox)[429] <= 3
+    assert sum(waits) > 0
+
+
+@pytest.fixture
+def limited(monkeypatch):
+    with running_sandbox(tokens=[TOKEN], rate_limit=5, rate_window=60) as sandbox:
+        monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", connection(sandbox))
+        yield sandbox
+
+
+def test_coroutines_take_what_is_left_and_nothing_more(limited):
+    async def all_at_once():
+        async with XChatHook() as hook:
+            return await asyncio.gather(*(hook.aget_conversation(GROUP) for _ in range(30)), return_exceptions=True)
+
+    outcomes = Counter(type(outcome) for outcome in asyncio.run(all_at_once()))
+    assert outcomes == {dict: 5, XChatRateLimitError: 25}
+    assert statuses(limited) == {200: 5}
+
+
+def test_nothing_is_sent_before_the_reset(limited):
+    with XChatHook() as hook:
+        for _ in range(5):
+            hook.get_conversation(GROUP)
+        for _ in range(3):
+            with pytest.raises(XChatRateLimitError, match="was not sent: The limit resets at") as caught:
+                hook.get_conversation(GROUP)
+    assert caught.value.nothing_sent
+    assert caught.value.retry_at == caught.value.reset_at
+    assert statuses(limited) == {200: 5}
+
+
+def test_each_operation_has_a_limit_of_its_own(limited):
+    with XChatHook() as hook:
+        for _ in range(5):
+            hook.get_conversation(GROUP)
+        assert hook.mark_conversation_read(GROUP, 1)["data"]["success"]
+
+
+def test_one_that_finds_out_nothing_lets_the_next_one(limited):
+    limited.faults([{"kind": "status", "status": 500, "headers": {"x-rate-limit-remaining": None}, "times": 4}])
+    with XChatHook() as hook:
+        with pytest.raises(XChatServerError):
+            hook.get_conversation(GROUP)
+        assert hook.get_conversation(GROUP)
+    assert len(limited.requests()) == 5
+
+
+def test_the_days_limit_counts_too(monkeypatch):
+    with running_sandbox(tokens=[TOKEN], daily_limit=2, daily_window=3600) as sandbox, XChatHook() as hook:
+        monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", connection(sandbox))
+        for _ in range(2):
+            hook.get_conversation(GROUP)
+        with pytest.raises(XChatRateLimitError) as caught:
+            hook.get_conversation(GROUP)
+        assert statuses(sandbox) == {200: 2}
+        assert caught.value.retry_at.timestamp() - time.time() > 1800
