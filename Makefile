@@ -52,6 +52,8 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/operator_import.py
 	@$(BIN)/python benchmarks/pipeline.py
 	@$(BIN)/python benchmarks/token_rotation.py
+	@$(BIN)/python benchmarks/many_conversations.py
+	@$(BIN)/python benchmarks/triggerer.py
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache

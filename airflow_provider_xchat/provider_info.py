@@ -53,6 +53,12 @@ FIELD_BEHAVIOUR: dict[str, object] = {
     },
 }
 
+_ASSET_URIS: dict[str, object] = {
+    "schemes": ["xchat"],
+    "handler": "airflow_provider_xchat.assets.xchat.sanitize_uri",
+    "factory": "airflow_provider_xchat.assets.xchat.create_asset",
+}
+
 
 def get_provider_info() -> dict[str, object]:
     """
@@ -77,6 +83,14 @@ def get_provider_info() -> dict[str, object]:
         "operators": [
             {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_xchat.operators.xchat"]},
         ],
+        "sensors": [
+            {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_xchat.sensors.xchat"]},
+        ],
+        "triggers": [
+            {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_xchat.triggers.xchat"]},
+        ],
+        "asset-uris": [_ASSET_URIS],
+        "dataset-uris": [_ASSET_URIS],  # Airflow 2.11
         "connection-types": [
             {
                 "connection-type": "xchat",

@@ -151,7 +151,12 @@ def test_xchat_is_a_command(installed, command):
 
 def test_the_dag_processor_finds_the_examples(done, installed):
     dags = done["dags"].json
-    assert sorted(dag["dag_id"] for dag in dags) == ["example_xchat_conversation", "example_xchat_token_refresh"]
+    assert sorted(dag["dag_id"] for dag in dags) == [
+        "example_xchat_conversation",
+        "example_xchat_token_refresh",
+        "example_xchat_wait_for_update",
+        "example_xchat_watch_updates",
+    ]
     assert {dag["bundle_name"] for dag in dags} == {BUNDLE}
     assert all(dag["fileloc"].startswith(str(installed.python.parent.parent)) for dag in dags)
     assert done["import_errors"].json == []
@@ -162,7 +167,11 @@ def test_the_dag_processor_finds_the_examples(done, installed):
     [
         "hooks.xchat",
         "operators.xchat",
+        "sensors.xchat",
+        "triggers.xchat",
+        "assets.xchat",
         "example_dags.example_xchat_conversation",
+        "example_dags.example_xchat_conversation_updates",
         "example_dags.example_xchat_token_refresh",
     ],
 )

@@ -1,0 +1,1 @@
+"""The assets that DAGs of X Chat read."""

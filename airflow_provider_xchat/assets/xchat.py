@@ -1,0 +1,53 @@
+"""Asset URIs of the scheme ``xchat``: ``xchat://conversation/<id>``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, urlsplit
+
+from airflow_provider_xchat.exceptions import XChatInputError
+from airflow_provider_xchat.inputs import checked_conversation_id
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.assets import Asset
+
+__all__ = ["conversation_uri", "create_asset", "sanitize_uri"]
+
+
+def conversation_uri(conversation_id: str | int) -> str:
+    """
+    Give the URI of a conversation.
+
+    :param conversation_id: as in ``GetChatConversationOperator``
+    :return: the URI
+    :raises XChatInputError: when it is no conversation id
+    """
+    return f"xchat://conversation/{checked_conversation_id(conversation_id)}"
+
+
+def sanitize_uri(uri: SplitResult) -> SplitResult:
+    """
+    Check a URI, and write it as :func:`conversation_uri` does; Airflow calls this for each asset of the scheme.
+
+    :param uri: the URI
+    :return: the URI of the same conversation
+    :raises ValueError: when it is not the URI of a conversation
+    """
+    identifier = uri.path.removeprefix("/") if uri.netloc == "conversation" and not (uri.query or uri.fragment) else ""
+    try:
+        return urlsplit(conversation_uri(identifier))
+    except XChatInputError:
+        raise ValueError(f"expected xchat://conversation/<conversation id>, not {uri.geturl()!r}") from None
+
+
+def create_asset(*, conversation_id: str | int, extra: dict[str, Any] | None = None) -> Asset:
+    """
+    Make the asset of a conversation; Airflow calls this for hook lineage.
+
+    :param conversation_id: the conversation
+    :param extra: what else to keep with it
+    :return: the asset
+    """
+    from airflow.providers.common.compat.assets import Asset
+
+    return Asset(uri=conversation_uri(conversation_id), extra=extra)

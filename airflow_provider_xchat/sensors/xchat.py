@@ -1,0 +1,136 @@
+"""The sensor: waits for a conversation to change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+# Every DAG file that uses the sensor imports this module each time it is parsed, so nothing heavy is imported here: the
+# hook and the trigger come in when a task runs.
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+__all__ = ["ChatConversationUpdatedSensor"]
+
+
+class ChatConversationUpdatedSensor(BaseSensorOperator):
+    """
+    Wait until an X Chat group has changed since a point in time, and return its metadata.
+
+    Returns the answer's JSON to XCom, as ``GetChatConversationOperator`` does. Each poke is a request, which costs
+    money; deferred sensors of one triggerer that wait for the same conversation share theirs. A rate limit counts as
+    "not yet". Deferred, the sensor puts up with failures that may pass; otherwise they fail the task, which may be
+    retried.
+
+    :param conversation_id: the id of a group; X does not say of other conversations when they were updated (templated)
+    :param updated_since: succeed when it was updated after that; a datetime or text in ISO 8601 (templated)
+    :param chat_conversation_fields: members that the conversation should have; all of them by default (templated)
+    :param xchat_conn_id: id of a connection of type ``xchat`` (templated)
+    :param max_failures: how many requests in a row may fail while the sensor is deferred
+    :param deferrable: ask once in the worker, then wait in the triggerer; by default as ``[operators]
+        default_deferrable`` says
+    """
+
+    template_fields: Sequence[str] = ("conversation_id", "updated_since", "chat_conversation_fields", "xchat_conn_id")
+
+    ui_color = "#e8f1fa"
+
+    def __init__(
+        self,
+        *,
+        conversation_id: str,
+        updated_since: datetime | str,
+        chat_conversation_fields: Collection[str] | str | None = None,
+        xchat_conn_id: str = "xchat_default",
+        max_failures: int = 5,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.conversation_id = conversation_id
+        self.updated_since = updated_since
+        self.chat_conversation_fields = chat_conversation_fields
+        self.xchat_conn_id = xchat_conn_id
+        self.max_failures = max_failures
+        self.deferrable = deferrable
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Ask once; where the sensor is deferrable and it is not yet time, defer."""
+        from airflow_provider_xchat.exceptions import XChatRateLimitError
+        from airflow_provider_xchat.hooks.xchat import XChatHook
+        from airflow_provider_xchat.triggers.updates import checked_moment, fields_to_ask_for, updated_at
+
+        since = checked_moment("updated_since", self.updated_since)
+        fields = fields_to_ask_for(self.chat_conversation_fields)
+        try:
+            with XChatHook(self.xchat_conn_id) as hook:
+                answer = hook.get_conversation(self.conversation_id, chat_conversation_fields=fields)
+        except XChatRateLimitError as error:
+            self.log.info("Not yet: %s", error)
+        else:
+            updated = updated_at(answer)
+            if updated > since:
+                self._warn_of_problems(answer)
+                return PokeReturnValue(is_done=True, xcom_value=answer)
+            self.log.info("Not yet: updated at %s, and not after %s", updated.isoformat(), since.isoformat())
+        if self.deferrable:
+            # From within poke, so that what soft_fail and its like say of a poke holds for this one, too.
+            self._wait_in_triggerer(since)
+        return PokeReturnValue(is_done=False)
+
+    def _wait_in_triggerer(self, since: datetime) -> None:
+        from airflow_provider_xchat.triggers.xchat import ChatConversationUpdatedTrigger
+
+        trigger = ChatConversationUpdatedTrigger(
+            conversation_id=self.conversation_id,
+            updated_since=since,
+            poll_interval=self.poke_interval,
+            max_failures=self.max_failures,
+            xchat_conn_id=self.xchat_conn_id,
+            once=True,
+            chat_conversation_fields=self.chat_conversation_fields,
+            polled_at=datetime.now(UTC),
+        )
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout))
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """
+        Return what the trigger has found.
+
+        :raises XChatError: what the trigger has found to be wrong, and would be the same for a retry
+        """
+        if "error" in event:
+            from airflow_provider_xchat.exceptions import from_payload
+
+            error = from_payload(event["error"])
+            if self.soft_fail:
+                raise AirflowSkipException("Skipping due to soft_fail is set to True.") from error
+            raise error
+        answer: dict[str, Any] = event["conversation"]
+        self.log.info("Updated at %s", event["updated_at"])
+        self._warn_of_problems(answer)
+        return answer
+
+    def _warn_of_problems(self, answer: dict[str, Any]) -> None:
+        from airflow_provider_xchat.answers import problems_of
+        from airflow_provider_xchat.exceptions import problem_text
+
+        for problem in problems_of(answer):
+            self.log.warning("X reports a problem beside its answer: %s", problem_text(problem))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Take a deferral that took too long for what it is: a sensor's timeout, after which there are no retries."""
+        # Airflow 3 does so itself; 2.11 would try again.
+        timed_out = next_method == "__fail__" and (next_kwargs or {}).get("error") == "Trigger/execution timeout"
+        if timed_out and not self.soft_fail:
+            raise AirflowSensorTimeout(f"not updated within {self.timeout} seconds")
+        return super().resume_execution(next_method, next_kwargs, context)

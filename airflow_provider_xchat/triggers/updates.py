@@ -1,0 +1,115 @@
+"""What is asked of a conversation to see whether it has changed, and how the answer is read. Pure: no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_xchat.answers import problems_of
+from airflow_provider_xchat.exceptions import XChatAnswerError, XChatInputError, problem_text
+from airflow_provider_xchat.inputs import checked_conversation_id, checked_names
+
+__all__ = ["canonical_id", "checked_moment", "fields_to_ask_for", "moment_of", "updated_at"]
+
+_UPDATED_AT = "updated_at"
+
+# All that X's document lists, and no answer costs more for them. Not message_ttl_msec: X has given it another name, so
+# that asking for it may be refused.
+_FIELDS = (
+    "admin_ids",
+    "created_at",
+    "group_avatar_url",
+    "group_name",
+    "id",
+    "is_muted",
+    "member_ids",
+    "participant_ids",
+    "screen_capture_blocking_enabled",
+    "screen_capture_detection_enabled",
+    "type",
+    _UPDATED_AT,
+)
+
+
+def canonical_id(conversation_id: Any) -> str:
+    """
+    Give the one id that all spellings of a conversation have in common.
+
+    :param conversation_id: as a user writes it
+    :return: the id; of two user ids, the smaller one stands first
+    :raises XChatInputError: when it is no id of a conversation
+    """
+    first, dash, second = checked_conversation_id(conversation_id).partition("-")
+    return dash.join(sorted((first, second), key=int)) if dash else first
+
+
+def fields_to_ask_for(names: Any) -> list[str]:
+    """
+    Complete a list of fields by the one that tells when a conversation has changed.
+
+    :param names: a list of names, a text that holds one, or None for all
+    :return: the names; which of them there are is checked when they are sent
+    :raises XChatInputError: when it is no list of names
+    """
+    wanted = checked_names("chat_conversation_fields", names, (), extra=names)
+    return sorted({*(wanted or _FIELDS), _UPDATED_AT})
+
+
+def checked_moment(argument: str, value: Any) -> datetime:
+    """
+    Check a time.
+
+    :param argument: the name of the argument, for messages
+    :param value: a datetime, or text with one in ISO 8601; without a time zone it is in UTC
+    :return: the time, in UTC
+    :raises XChatInputError: when it is neither
+    """
+    try:
+        return moment_of(value if isinstance(value, datetime) else str(value))
+    except ValueError:
+        raise XChatInputError(
+            f"{argument} is {value!r} ({type(value).__name__}); expected a datetime or text with one, such as"
+            " '2026-03-02T16:20:31+00:00' or '{{ data_interval_start }}'"
+        ) from None
+
+
+def moment_of(value: datetime | str) -> datetime:
+    """
+    Read a time.
+
+    :param value: a datetime, or text in ISO 8601; without a time zone it is in UTC
+    :return: the time, in UTC
+    :raises ValueError: when the text is something else
+    """
+    read = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def updated_at(answer: Mapping[str, Any]) -> datetime:
+    """
+    Tell when a conversation was last changed.
+
+    :param answer: the answer of getChatConversation, as the hook gives it
+    :return: the time, in UTC
+    :raises XChatInputError: when X does not tell that of this conversation
+    :raises XChatAnswerError: when the answer has no conversation, or the time is none
+    """
+    problems = "; ".join(problem_text(problem) for problem in problems_of(answer))
+    conversations = answer.get("data")
+    if not isinstance(conversations, list) or not conversations or not isinstance(conversations[0], Mapping):
+        raise XChatAnswerError(f"the answer has no conversation in it: {problems or 'and does not say why'}", 200)
+    told = conversations[0].get(_UPDATED_AT)
+    if told is None and problems:
+        raise XChatAnswerError(f"the answer does not say when the conversation was updated: {problems}", 200)
+    if told is None:
+        raise XChatInputError(
+            f"X does not say when conversation {conversations[0].get('id')!r} was updated (its type is"
+            f" {conversations[0].get('type')!r}): it says so of groups only, whose ids begin with 'g'."
+        )
+    try:
+        return moment_of(str(told))
+    except (ValueError, OverflowError):
+        raise XChatAnswerError(
+            f"the conversation has updated_at {told!r} ({type(told).__name__}); expected a time in ISO 8601", 200
+        ) from None
