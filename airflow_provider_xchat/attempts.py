@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -123,16 +124,18 @@ class Attempts:
     async def _asent(self, call: Call, ends_at: float) -> dict[str, Any]:
         # What waits for files and Variables does so in a thread.
         limit = self._limits.of(call.operation_id)
+        cancelled = threading.Event()
         try:
             if not limit.taken_at_once():
-                pauses = limit.taking(call.request, self._patience(ends_at))
+                pauses = limit.taking(call.request, self._patience(ends_at), cancelled)
                 while (pause := await in_thread(next, pauses, None)) is not None:  # noqa: ASYNC110  X tells when, no event
                     await asyncio.sleep(pause)
             with self._in_time(call, ends_at):
                 async with asyncio.timeout(ends_at - time.monotonic()):
                     answer = await call.asend(self.client)
         except BaseException:
-            # Also when it was cancelled, so nothing is awaited.
+            # Also when it was cancelled: nothing is awaited, and a thread may still be about to take a request.
+            cancelled.set()
             asyncio.get_running_loop().run_in_executor(None, limit.untold)
             raise
         outcome = _Outcome(call, answer)

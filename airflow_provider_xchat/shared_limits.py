@@ -75,7 +75,7 @@ class SharedLimit:
     def __init__(self, key: str) -> None:
         self._key = key
         self._variables = AirflowVariableStore(_DESCRIPTION)
-        self._updating = threading.Lock()
+        self._updating = threading.RLock()
         self._window = Window()
         self._shared: str | None = None
         self._without_until = 0.0
@@ -94,19 +94,24 @@ class SharedLimit:
             self._window = replace(window, left=window.left - 1)
         return True
 
-    def taking(self, request: str, patience: float) -> Iterator[float]:
+    def taking(self, request: str, patience: float, cancelled: threading.Event | None = None) -> Iterator[float]:
         """
         Take a request: once this has come to its end, it may be sent.
 
         :param request: method and path, for the error
         :param patience: how long to wait at most (seconds)
+        :param cancelled: set by who waits for this in a thread, and does not any more: nothing is taken from then on
         :return: pauses to make meanwhile (seconds)
         :raises XChatRateLimitError: when that would take longer; ``retry_at`` says how long
         """
         began = time.time()
         give_up_at = began + patience
+
+        def take(window: Window) -> tuple[Window, float | None]:
+            return (window, None) if cancelled is not None and cancelled.is_set() else window.take(time.time())
+
         while True:
-            window, until = self._changed(lambda window: window.take(time.time()))
+            window, until = self._changed(take)
             if until is None:
                 return
             if window.pending and time.time() - began < AWAITED:
@@ -152,8 +157,9 @@ class SharedLimit:
 
     def untold(self) -> None:
         """Let somebody else find out how many requests there are, where this one has not."""
-        if self._window.scouting:
-            self._changed(lambda window: (Window() if window.scouting else window, None))
+        with self._updating:
+            if self._window.scouting:
+                self._changed(lambda window: (Window() if window.scouting else window, None))
 
     def _changed(self, change: Callable[[Window], tuple[Window, Result]]) -> tuple[Window, Result]:
         with self._updating, this_machine_out(self._key, _LOCKED):

@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,11 +126,14 @@ def wire() -> Iterator[WireServer]:
             head = b""
             while (line := self.rfile.readline()) not in (b"\r\n", b""):
                 head += line
+            if not head:
+                return  # connected, and gone again
             request = WireRequest(head, b"")
             length = int(request.headers.get("content-length", 0))
             wire_server.requests.append(WireRequest(head, self.rfile.read(length)))
             time.sleep(wire_server.delay)
-            self.wfile.write(wire_server.answer)
+            with suppress(ConnectionError):
+                self.wfile.write(wire_server.answer)
 
     class Server(socketserver.ThreadingTCPServer):
         allow_reuse_address = True

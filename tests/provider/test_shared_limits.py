@@ -14,6 +14,7 @@ import pytest
 
 from airflow_provider_xchat.exceptions import XChatRateLimitError, XChatServerError
 from airflow_provider_xchat.hooks.xchat import XChatHook
+from airflow_provider_xchat.leases import this_machine_out
 from xchat_sandbox import running_sandbox
 
 ASK = Path(__file__).with_name("share_limit.py")
@@ -87,6 +88,24 @@ def test_one_that_finds_out_nothing_lets_the_next_one(limited):
             hook.get_conversation(GROUP)
         assert hook.get_conversation(GROUP)
     assert len(limited.requests()) == 5
+
+
+def test_one_that_is_cancelled_before_it_has_taken_a_request_takes_none(limited):
+    """A thread takes it, which goes on after that."""
+
+    async def cancel_and_ask():
+        async with XChatHook() as hook:
+            sender = await hook._senders.of_loop()
+            with this_machine_out(sender._limits.of("getChatConversation")._key):
+                asked = asyncio.create_task(hook.aget_conversation(GROUP))
+                await asyncio.sleep(0.5)
+                asked.cancel()
+                assert isinstance((await asyncio.gather(asked, return_exceptions=True))[0], asyncio.CancelledError)
+                await asyncio.sleep(0.5)
+            return await hook.aget_conversation(GROUP)
+
+    assert asyncio.run(cancel_and_ask())["data"]
+    assert statuses(limited) == {200: 1}
 
 
 def test_the_days_limit_counts_too(monkeypatch):
