@@ -3,15 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test lint generate check bench constraints clean
+.PHONY: help setup demo up test test-matrix support-table lint generate check bench docs docs-serve constraints matrix-constraints clean
 
 help:
 	@echo "make demo      Airflow runs the example DAG against a local X Chat sandbox"
+	@echo "make up        Airflow's web UI with the example DAGs and a sandbox, until Ctrl-C"
 	@echo "make test      the test suite"
+	@echo "make test-matrix    the wheel beside each release of Airflow"
+	@echo "make support-table  the same, and the README's table of versions from it"
 	@echo "make lint      ruff, mypy --strict, import rules"
 	@echo "make generate  regenerate the client from openapi.yaml and codegen/overlay.yaml"
 	@echo "make check     fail when generated files are not what generate would write"
 	@echo "make bench     measure imports and calls"
+	@echo "make docs      build the user documentation into site/ (make docs-serve shows it while you write)"
 
 setup: $(READY)
 
@@ -29,9 +33,19 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	@$(BIN)/python -m demo
 
+up: $(READY)
+	@$(BIN)/python -m demo.up
+
 test: $(READY)
 	@echo "==> running the test suite"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --ignore=tests/airflow/matrix $(ARGS)
+
+test-matrix: $(READY)
+	@echo "==> trying the wheel beside each release of Airflow"
+	@$(BIN)/python -m pytest tests/airflow/matrix $(ARGS)
+
+support-table: $(READY)
+	@$(BIN)/python -m pytest tests/airflow/matrix --write-support-table
 
 lint: $(READY)
 	@echo "==> ruff"
@@ -55,10 +69,24 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/many_conversations.py
 	@$(BIN)/python benchmarks/triggerer.py
 
+# Its theme has a word to say about the next version of its generator at each start.
+docs docs-serve: export NO_MKDOCS_2_WARNING = 1
+
+docs: $(READY)
+	@$(BIN)/mkdocs build --strict
+	@echo "==> site/index.html"
+
+docs-serve: $(READY)
+	@$(BIN)/mkdocs serve --strict
+
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist site .mypy_cache .ruff_cache .pytest_cache
 
 # Pins of the development set, without the address of any index.
 constraints: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --quiet \
 	  --no-emit-index-url --no-annotate --no-header --output-file constraints.txt
+
+# What old releases of Airflow had beside them, as tests/airflow/matrix/releases.toml says.
+matrix-constraints: $(READY)
+	$(BIN)/python tests/airflow/matrix/write_constraints.py

@@ -9,26 +9,19 @@ Nothing is left behind.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from demo.sandbox import DemoError, asked, clean_environment, connection, granted, run, sandbox, step
+
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "airflow_provider_xchat" / "example_dags" / "example_xchat_conversation.py"
 RUN_DAG = Path(__file__).with_name("run_dag.py")
-
-
-class DemoError(Exception):
-    """A step failed; the message says which and why."""
 
 
 def main() -> int:
@@ -39,17 +32,17 @@ def main() -> int:
     """
     begun = time.monotonic()
     try:
-        with tempfile.TemporaryDirectory(prefix="xchat-demo-") as home, _sandbox() as url:
+        with tempfile.TemporaryDirectory(prefix="xchat-demo-") as home, sandbox("--strict") as url:
             conversation = _group(f"{url}/_sandbox/conversations")
-            grant = _request(f"{url}/_sandbox/grants", json.dumps({"expires_in": 0}).encode())
+            grant = granted(url)
             tokens = [grant["access_token"], grant["refresh_token"]]
-            environment = _environment(Path(home), url, grant)
-            _step(f"Airflow {version('apache-airflow')} migrates an SQLite database in a temporary AIRFLOW_HOME")
-            _run("airflow db migrate", [sys.executable, "-m", "airflow", "db", "migrate"], environment, tokens)
-            _step(f"Airflow runs {EXAMPLE.name}: get_conversation, summarize, mark_as_read")
+            environment = _environment(Path(home), connection(url, grant))
+            step(f"Airflow {version('apache-airflow')} migrates an SQLite database in a temporary AIRFLOW_HOME")
+            run("airflow db migrate", [sys.executable, "-m", "airflow", "db", "migrate"], environment, tokens)
+            step(f"Airflow runs {EXAMPLE.name}: get_conversation, summarize, mark_as_read")
             result = _run_dag(Path(home), environment, tokens, conversation)
-            requests = _request(f"{url}/_sandbox/requests")["requests"]
-            marks = _request(f"{url}/_sandbox/read-marks")
+            requests = asked(f"{url}/_sandbox/requests")["requests"]
+            marks = asked(f"{url}/_sandbox/read-marks")
     except DemoError as error:
         print(f"\nThe demo failed: {error}", file=sys.stderr)
         return 1
@@ -61,61 +54,16 @@ def main() -> int:
     return 0
 
 
-def _step(text: str) -> None:
-    print(f"==> {text}", flush=True)
-
-
-@contextmanager
-def _sandbox() -> Iterator[str]:
-    _step("starting the X Chat sandbox on a free loopback port")
-    command = [sys.executable, "-m", "xchat_sandbox", "--port", "0", "--strict"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if " on http" not in line:
-            raise DemoError(f"the sandbox did not start: {line.strip() or 'it says nothing'}")
-        url = line.split()[-1]
-        print(f"    {url}", flush=True)
-        yield url
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _environment(home: Path, url: str, grant: dict[str, Any]) -> dict[str, str]:
-    # Only this connection and this configuration: what the caller has set for an Airflow of his own stays outside.
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+def _environment(home: Path, members: dict[str, Any]) -> dict[str, str]:
+    # Only this connection and this configuration.
     (home / "dags").mkdir()
     shutil.copy(EXAMPLE, home / "dags")
-    connection = {
-        "conn_type": "xchat",
-        "host": url,
-        "login": "sandbox-public-client",
-        "password": grant["access_token"],
-        "extra": {"refresh_token": grant["refresh_token"], "expires_at": int(grant["expires_at"])},
-    }
     return {
-        **inherited,
+        **clean_environment(),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW_CONN_XCHAT_DEFAULT": json.dumps(connection),
+        "AIRFLOW_CONN_XCHAT_DEFAULT": json.dumps(members),
     }
-
-
-def _run(name: str, command: list[str], environment: dict[str, str], tokens: list[str]) -> None:
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if done.returncode:
-        log = "\n".join(done.stdout.splitlines()[-40:])
-        for token in tokens:
-            log = log.replace(token, "***")
-        raise DemoError(f"{name} ended with status {done.returncode}; its last lines:\n{log}")
 
 
 def _run_dag(
@@ -124,21 +72,16 @@ def _run_dag(
     result_file = home / "result.json"
     conf = {"conversation_id": conversation["id"], "seen_until_sequence_id": conversation["latest_sequence_id"]}
     command = [sys.executable, str(RUN_DAG), str(result_file), json.dumps(conf)]
-    _run("the DAG run", command, environment, tokens)
+    run("the DAG run", command, environment, tokens)
     result: dict[str, Any] = json.loads(result_file.read_text())
     return result
 
 
 def _group(url: str) -> dict[str, Any]:
     """Choose a group conversation that the demo's user is in."""
-    conversations = _request(url)["conversations"]
+    conversations = asked(url)["conversations"]
     group: dict[str, Any] = next(c for c in conversations if c["type"] == "group" and c["open_to_default_token"])
     return group
-
-
-def _request(url: str, body: bytes | None = None) -> Any:
-    with urllib.request.urlopen(url, body, timeout=10) as answer:
-        return json.load(answer)
 
 
 def _report(result: dict[str, Any], requests: list[dict[str, Any]], marks: dict[str, str]) -> None:

@@ -1,0 +1,19 @@
+"""Tokens that rotate in a script; several may run at once."""
+
+import os
+
+from xchat_client import Client
+from xchat_client.api.chat import get_chat_conversation
+
+from airflow_provider_xchat.auth import XChatAuth
+from airflow_provider_xchat.rotation import RotatingTokens
+from airflow_provider_xchat.token_stores import FileTokenStore
+from airflow_provider_xchat.tokens import Grant
+
+url = os.environ.get("XCHAT_URL", "https://api.x.com")
+grant = Grant(client_id=os.environ["XCHAT_CLIENT_ID"], refresh_token=os.environ["XCHAT_REFRESH_TOKEN"])
+tokens = RotatingTokens(grant, FileTokenStore(os.environ["XCHAT_TOKEN_FOLDER"]), base_url=url)
+
+with Client(url, auth=XChatAuth(tokens)) as client:
+    answer = get_chat_conversation.sync_detailed("g9000000000000000201", client=client)
+print(answer.status_code)
