@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo up test test-matrix support-table lint generate check bench docs docs-serve constraints matrix-constraints clean
+.PHONY: help setup demo up test test-matrix support-table soak lint generate check bench docs docs-serve constraints matrix-constraints clean
 
 help:
 	@echo "make demo      Airflow runs the example DAG against a local X Chat sandbox"
@@ -11,6 +11,7 @@ help:
 	@echo "make test      the test suite"
 	@echo "make test-matrix    the wheel beside each release of Airflow"
 	@echo "make support-table  the same, and the README's table of versions from it"
+	@echo "make soak MINUTES=30   Celery workers, Redis and Postgres, under load and killed at times"
 	@echo "make lint      ruff, mypy --strict, import rules"
 	@echo "make generate  regenerate the client from openapi.yaml and codegen/overlay.yaml"
 	@echo "make check     fail when generated files are not what generate would write"
@@ -46,6 +47,12 @@ test-matrix: $(READY)
 
 support-table: $(READY)
 	@$(BIN)/python -m pytest tests/airflow/matrix --write-support-table
+
+# One round at least: 2 Celery workers, 200 tasks, a token that expires all the time, a worker that is killed.
+MINUTES ?= 30
+soak: $(READY)
+	@echo "==> several machines, for $(MINUTES) minutes"
+	@XCHAT_SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest tests/airflow/celery $(ARGS)
 
 lint: $(READY)
 	@echo "==> ruff"
@@ -87,6 +94,6 @@ constraints: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --quiet \
 	  --no-emit-index-url --no-annotate --no-header --output-file constraints.txt
 
-# What old releases of Airflow had beside them, as tests/airflow/matrix/releases.toml says.
+# What Celery and Postgres need beside that, and what old releases of Airflow had beside them.
 matrix-constraints: $(READY)
 	$(BIN)/python tests/airflow/matrix/write_constraints.py

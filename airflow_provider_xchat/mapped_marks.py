@@ -32,8 +32,10 @@ def sent_by(context: Context, conversation_id: Any, sequence_id: Any) -> int | N
     index = getattr(context["ti"], "map_index", -1)
     if index is None or index <= 0:
         return None
-    wanted = _mark(conversation_id, sequence_id)
     mapped = context["dag"].get_task(context["ti"].task_id)
+    if not hasattr(mapped, "_get_specified_expand_input"):
+        return None  # its group is mapped, so no list of marks is at hand
+    wanted = _mark(conversation_id, sequence_id)
     own = {"conversation_id": conversation_id, "seen_until_sequence_id": sequence_id}
     for earlier, arguments in enumerate(itertools.islice(_mapped_arguments(mapped, context), index)):
         # An argument that is not mapped is the same for all.

@@ -66,7 +66,7 @@ class MarkConversationReadOperator(RateLimitedOperator):
 
     Mapped with ``expand`` or ``expand_kwargs``, a mark that is listed more than once is sent once, by the first of its
     tasks; the others return ``{"sent_by_map_index": …}``. Marks of one conversation with different sequence ids are all
-    sent, in no order.
+    sent, in no order. In a task group that is mapped, each task sends its own.
 
     :param conversation_id: as in :class:`GetChatConversationOperator` (templated)
     :param seen_until_sequence_id: id of the last message event that counts as read: digits (templated)
@@ -113,6 +113,10 @@ class RefreshXChatTokenOperator(RateLimitedOperator):
     :param min_remaining: how long the token must last, as a timedelta, a number of seconds, or text with one
         (templated)
     :param xchat_conn_id: id of a connection of type ``xchat`` that has a refresh token (templated)
+    :param deadline: of no effect here, as a refresh has a time limit of its own (templated)
+    :param rate_limit_wait: likewise, as a refresh waits for no limit (templated)
+    :param deferrable: whether to wait in the triggerer when X has had enough requests; ``[operators]
+        default_deferrable`` by default
     """
 
     template_fields: Sequence[str] = ("min_remaining", *RateLimitedOperator.template_fields)

@@ -141,8 +141,9 @@ def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("there is no Chromium here; get it with: apt-get install chromium")
     with sync_playwright() as playwright:
-        # Without its sandbox, which root may not have; it sees our own pages alone.
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        # Without its sandbox, which root may not have; it sees our own pages, and is to look for no others.
+        quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *quiet])
         yield running
         running.close()
 

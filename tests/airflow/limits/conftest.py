@@ -27,7 +27,7 @@ MODES = ("deferrable", "reschedule")
 LIMITED = [f"limited_{mode}" for mode in MODES]
 MANY = [f"many_{mode}" for mode in MODES]
 KILLED = ["killed_xcom", "killed_file"]
-MARKS = ["marks_listed", "marks_returned"]
+MARKS = ["marks_listed", "marks_returned", "marks_grouped"]
 DAGS = {*LIMITED, *MANY, *KILLED, *MARKS}
 
 # How long a window of the rate limit is, and how long all DAG runs may take (seconds).

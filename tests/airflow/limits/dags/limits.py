@@ -3,7 +3,7 @@
 import os
 from datetime import datetime
 
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, task, task_group
 
 from airflow_provider_xchat.operators.xchat import GetChatConversationOperator, MarkConversationReadOperator
 
@@ -35,3 +35,16 @@ with DAG("marks_returned", schedule="@once", start_date=START, catchup=False):
         return MARKS
 
     MarkConversationReadOperator.partial(task_id="mark", xchat_conn_id="xchat_marks_returned").expand_kwargs(unread())
+
+with DAG("marks_grouped", schedule="@once", start_date=START, catchup=False):
+
+    @task_group
+    def each(conversation_id):
+        MarkConversationReadOperator(
+            task_id="mark",
+            conversation_id=conversation_id,
+            seen_until_sequence_id="7",
+            xchat_conn_id="xchat_marks_grouped",
+        )
+
+    each.expand(conversation_id=IDS[:2])
