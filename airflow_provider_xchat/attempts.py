@@ -1,7 +1,8 @@
 """
 How often a call is sent, and when: within the rate limit, again after what may pass, and never beyond a deadline.
 
-Tenacity decides and waits, for threads and for coroutines alike; what is tried is the same either way.
+Tenacity decides and waits, for threads and for coroutines alike; what is tried is the same either way. In threads it
+is set up once a first attempt has failed.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from airflow_provider_xchat.exceptions import (
     XChatRateLimitError,
     XChatServerError,
 )
+from airflow_provider_xchat.lanes import Lanes
 from airflow_provider_xchat.rate_limits import retry_after
 from airflow_provider_xchat.threads import in_thread
 
@@ -72,6 +74,7 @@ class Attempts:
         self, client: Client, limits: SharedLimits, auth: XChatAuth | None, *, deadline: float, rate_limit_wait: float
     ) -> None:
         self.client = client
+        self._lanes = Lanes(client)
         self._limits = limits
         self._auth = auth
         self._deadline = deadline
@@ -81,9 +84,9 @@ class Attempts:
         """Make what threads send with, which takes a while (certificates are read)."""
         self._connections = Connections(self.client.get_httpx_client())
 
-    def aconnect(self) -> None:
-        """Do the same for coroutines; may be called in a thread."""
-        self.client.get_async_httpx_client()
+    async def aclose(self) -> None:
+        """Close the connections of coroutines."""
+        await self._lanes.aclose()
 
     def send(self, call: Call) -> dict[str, Any]:
         """
@@ -97,7 +100,20 @@ class Attempts:
         # A refresh has limits of its own, and nobody is to take a request that there is no token for.
         if self._auth is not None:
             self._auth.prepare()
-        return Retrying(**self._policy(call))(self._sent, call, time.monotonic() + self._deadline)
+        ends_at = time.monotonic() + self._deadline
+        try:
+            return self._sent(call, ends_at)
+        except XChatError as error:
+            if not self._may_pass(call, error):
+                raise
+            failed = [error]
+
+        def sent_again() -> dict[str, Any]:
+            if failed:  # the first attempt counts
+                raise failed.pop()
+            return self._sent(call, ends_at)
+
+        return Retrying(**self._policy(call, ends_at - time.monotonic()))(sent_again)
 
     async def asend(self, call: Call) -> dict[str, Any]:
         """Do what :meth:`send` does, as a coroutine."""
@@ -130,9 +146,9 @@ class Attempts:
                 pauses = limit.taking(call.request, self._patience(ends_at), cancelled)
                 while (pause := await in_thread(next, pauses, None)) is not None:  # noqa: ASYNC110  X tells when, no event
                     await asyncio.sleep(pause)
-            with self._in_time(call, ends_at):
+            with self._in_time(call, ends_at), self._lanes.lane() as client:
                 async with asyncio.timeout(ends_at - time.monotonic()):
-                    answer = await call.asend(self.client)
+                    answer = await call.asend(client)
         except BaseException:
             # Also when it was cancelled: nothing is awaited, and a thread may still be about to take a request.
             cancelled.set()
@@ -157,10 +173,10 @@ class Attempts:
     def _patience(self, ends_at: float) -> float:
         return min(self._rate_limit_wait, ends_at - time.monotonic())
 
-    def _policy(self, call: Call) -> dict[str, Any]:
+    def _policy(self, call: Call, within: float | None = None) -> dict[str, Any]:
         return {
             "retry": retry_if_exception(partial(self._may_pass, call)),
-            "stop": stop_after_attempt(ATTEMPTS) | stop_before_delay(self._deadline),
+            "stop": stop_after_attempt(ATTEMPTS) | stop_before_delay(self._deadline if within is None else within),
             "wait": _pause,
             "before_sleep": partial(_announce, call),
             "reraise": True,

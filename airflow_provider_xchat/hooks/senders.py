@@ -54,15 +54,10 @@ class Senders:
         return await asyncio.shield(made)
 
     async def _connected(self) -> Attempts:
-        def connect() -> Attempts:
-            made = self._make()
-            made.aconnect()
-            return made
-
         # In a thread: imports and certificates take a tenth of a second, and secrets are registered on the way. In
         # Airflow 3.2 telling the supervisor so from the event loop, as Airflow's own look-up for coroutines does, would
         # wait forever for another coroutine's request.
-        return await in_thread(connect)
+        return await in_thread(self._make)
 
     def close(self) -> None:
         """Close the connections of threads."""
@@ -74,7 +69,7 @@ class Senders:
         """Close the connections of this event loop."""
         made, self._of_loop = self._of_loop, None
         if made is not None and made.get_loop() is asyncio.get_running_loop() and made.done() and not _failed(made):
-            await made.result().client.get_async_httpx_client().aclose()
+            await made.result().aclose()
 
 
 def _failed(task: asyncio.Task[Attempts]) -> bool:

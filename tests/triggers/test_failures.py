@@ -52,8 +52,8 @@ async def test_raises_after_too_many_in_a_row(watch, sandbox, capfd):
 
 
 async def test_a_success_starts_the_count_again(watch, sandbox):
-    watcher = watch(conversation_id=GROUP, max_failures=2)
-    for _ in range(3):
+    watcher = watch(conversation_id=GROUP, max_failures=3)
+    for _ in range(4):
         before = count(sandbox)
         await watcher.until(lambda before=before: count(sandbox) >= before + 2)
         sandbox.change_conversation(GROUP, updated_at=NO_TIME)
