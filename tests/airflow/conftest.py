@@ -15,6 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 EXAMPLE = ROOT / "airflow_provider_xchat" / "example_dags" / "example_xchat_conversation.py"
 RUN_DAGS = HERE / "run_dags.py"
+CONSTRAINTS = ROOT / "constraints.txt"
 UV = Path(sys.executable).with_name("uv")
 
 RUN_MARK = "===== run "
@@ -107,7 +109,7 @@ class Finished:
     @property
     def complaints(self) -> list[str]:
         """The lines that Airflow logged as warnings or worse."""
-        marks = ("[warning", "[error", "[critical", "Traceback", "Warning:")
+        marks = ("[warning", "[error", "[critical", "Traceback", "Warning:", " WARNING - ", " ERROR - ")
         return [line for line in self.text.splitlines() if any(mark in line for mark in marks)]
 
 
@@ -391,40 +393,75 @@ def new_environment() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def installed(
-    tmp_path_factory: pytest.TempPathFactory,
-    new_environment: Callable[..., Path],
-    wheel: Path,
-    migrated_database: Path,
-    sandbox: Sandbox,
-    tokens: Tokens,
-) -> AirflowHome:
+def python_of(
+    tmp_path_factory: pytest.TempPathFactory, new_environment: Callable[..., Path], wheel: Path
+) -> Callable[[str], Path]:
     """
-    A home whose interpreter has Airflow and the wheel, without extras, in an environment of its own.
+    A function that gives an interpreter with a release of Airflow (2.11, …), and the wheel without extras.
 
-    Example DAGs are on: Airflow looks for a provider's where the provider is installed.
+    What else is there is what there was in the release's time: later versions of it may not be fit for each other.
     """
-    path = tmp_path_factory.mktemp("installed")
-    python = new_environment(path / "venv", ["--constraint", ROOT / "constraints.txt", "apache-airflow==3.3.*", wheel])
-    (path / "home").mkdir()
-    settings = {
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "True",
-        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
-        "AIRFLOW_CONN_XCHAT_DEFAULT": json.dumps({"conn_type": "xchat", "host": sandbox.url, "password": tokens.full}),
-    }
-    return _home(path / "home", migrated_database, python, settings)
+    folder = tmp_path_factory.mktemp("releases")
+
+    def make(release: str) -> Path:
+        airflow = f"apache-airflow=={release}.*"
+        return new_environment(folder / release, ["--constraint", _constraints(release), airflow, wheel])
+
+    return _once(make)
 
 
 @pytest.fixture(scope="session")
-def oldest_python(tmp_path_factory: pytest.TempPathFactory, new_environment: Callable[..., Path], wheel: Path) -> Path:
-    """An interpreter with the oldest Airflow that we support, and what else there was in its time."""
-    path = tmp_path_factory.mktemp("oldest")
-    return new_environment(path / "venv", ["--exclude-newer", "2026-03-01", "apache-airflow==2.11.*", wheel])
+def database_of(
+    tmp_path_factory: pytest.TempPathFactory, python_of: Callable[[str], Path], migrated_database: Path
+) -> Callable[[str], Path]:
+    """A function that gives a database of a release, which nothing was written to since its migration."""
+    folder = tmp_path_factory.mktemp("databases")
+
+    def make(release: str) -> Path:
+        if _constraints(release) == CONSTRAINTS:
+            return migrated_database
+        (folder / release).mkdir()
+        migrated = _home(folder / release, None, python_of(release), {}).airflow("db", "migrate")
+        assert migrated.status == 0, migrated.text
+        return folder / release / "airflow.db"
+
+    return _once(make)
+
+
+@pytest.fixture(scope="session")
+def oldest_python(python_of: Callable[[str], Path]) -> Path:
+    """An interpreter with the oldest Airflow that we support."""
+    return python_of("2.11")
+
+
+def _constraints(release: str) -> Path:
+    path = HERE / "matrix" / "constraints" / f"airflow-{release}.txt"
+    return path if path.exists() else CONSTRAINTS
+
+
+def _once(make: Callable[[str], Path]) -> Callable[[str], Path]:
+    """Make what has a name when it is first asked for, by whichever thread."""
+    locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+    made: dict[str, Path] = {}
+
+    def get(name: str) -> Path:
+        with locks[name]:
+            if name not in made:
+                made[name] = make(name)
+            return made[name]
+
+    return get
 
 
 def _uv(*arguments: str | Path) -> None:
     done = subprocess.run([UV, "--quiet", *arguments], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def run_dags() -> Callable[..., RunResults]:
+    """A function that runs DAGs by ``dag.test()``, all in one process."""
+    return _run_dags
 
 
 @pytest.fixture(scope="session")
@@ -452,17 +489,16 @@ def latest_settings() -> Callable[..., tuple[str, dict[str, str]]]:
 
 
 @pytest.fixture(scope="session")
-def oldest_home(oldest_python: Path, new_home: Callable[..., AirflowHome]) -> Callable[..., AirflowHome]:
+def oldest_home(
+    oldest_python: Path, database_of: Callable[[str], Path], new_home: Callable[..., AirflowHome]
+) -> Callable[..., AirflowHome]:
     """A function that makes a home of a folder, for the oldest Airflow that we support."""
 
     def make(path: Path, **settings: str) -> AirflowHome:
         # Its executor starts tasks by the command "airflow", one after the other.
         found = {"PATH": f"{oldest_python.parent}{os.pathsep}{os.environ['PATH']}"}
         common = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False"}
-        home = new_home(path, None, oldest_python, {**found, **common, **settings})
-        migrated = home.airflow("db", "migrate")
-        assert migrated.status == 0, migrated.text
-        return home
+        return new_home(path, database_of("2.11"), oldest_python, {**found, **common, **settings})
 
     return make
 
@@ -509,12 +545,25 @@ def _wait_for(url: str, seconds: float = 60) -> None:
 
 
 def _run_dags(
-    home: AirflowHome, wanted: Runs, sandbox: Sandbox, connections: dict[str, Any], *, use_executor: bool
+    home: AirflowHome,
+    wanted: Runs,
+    sandbox: Sandbox,
+    connections: dict[str, Any],
+    *,
+    use_executor: bool = False,
+    folder: Path | None = None,
+    attributes: dict[str, dict[str, Any]] | None = None,
 ) -> RunResults:
+    """Run DAGs, of the home's folder or another one; some may have attributes of their tasks set, by run and task."""
     result_file = home.path / f"results-{'executor' if use_executor else 'test'}.json"
+    attributes = attributes or {}
     plan = {
         "connections": connections,
-        "runs": [{"dag": dag_id, "conf": conf} for dag_id, conf in wanted.values()],
+        "folder": folder and str(folder),
+        "runs": [
+            {"dag": dag_id, "conf": conf, "attributes": attributes.get(name, {})}
+            for name, (dag_id, conf) in wanted.items()
+        ],
         "sandbox": sandbox.url,
         "use_executor": use_executor,
     }

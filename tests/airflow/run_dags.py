@@ -1,8 +1,9 @@
 """
 Runs DAGs one after the other in one Airflow process, each with ``dag.test()``.
 
-stdin: ``{"connections": {id: fields}, "runs": [{"dag": id, "conf": …}], "sandbox": url, "use_executor": bool}`` as
-JSON; argument: where the results go. Connections are stored in the database, as the UI does it.
+stdin: ``{"connections": {id: fields}, "runs": [{"dag": id, "conf": …, "attributes": {task id: {name: value}}}],
+"folder": path or null, "sandbox": url, "use_executor": bool}`` as JSON; argument: where the results go. Connections are
+stored in the database, as the UI does it.
 """
 
 import json
@@ -10,10 +11,14 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from airflow.dag_processing.dagbag import DagBag
 from airflow.models.connection import Connection
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.utils.session import create_session
+
+try:
+    from airflow.dag_processing.dagbag import DagBag
+except ImportError:  # before Airflow 3.2
+    from airflow.models.dagbag import DagBag
 
 RUN_MARK = "===== run "
 
@@ -34,9 +39,11 @@ def task_result(ti):
     }
 
 
-def run(dag, conf, sandbox, use_executor):
+def run(dag, wanted, sandbox, use_executor):
+    for task_id, attributes in wanted.get("attributes", {}).items():
+        vars(dag.task_dict[task_id]).update(attributes)
     seen = len(requests_of(sandbox))
-    dag_run = dag.test(run_conf=conf, use_executor=use_executor)
+    dag_run = dag.test(run_conf=wanted["conf"], use_executor=use_executor)
     tasks = {
         ti.task_id if ti.map_index < 0 else f"{ti.task_id}[{ti.map_index}]": task_result(ti)
         for ti in dag_run.get_task_instances()
@@ -48,14 +55,14 @@ def main():
     plan = json.load(sys.stdin)
     with create_session() as session:
         session.add_all(Connection(conn_id=name, **fields) for name, fields in plan["connections"].items())
-    bag = DagBag()
+    bag = DagBag(plan.get("folder"))
     if bag.import_errors:
         sys.exit(str(bag.import_errors))
     results = []
     for number, wanted in enumerate(plan["runs"]):
         sys.stdout.write(f"\n{RUN_MARK}{number}\n")
         sys.stdout.flush()
-        results.append(run(bag.dags[wanted["dag"]], wanted["conf"], plan["sandbox"], plan["use_executor"]))
+        results.append(run(bag.dags[wanted["dag"]], wanted, plan["sandbox"], plan["use_executor"]))
     Path(sys.argv[1]).write_text(json.dumps(results), encoding="utf-8")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from airflow_provider_xchat import __version__
 from airflow_provider_xchat.provider_info import get_provider_info
 
 DESCRIBE_OPERATORS = Path(__file__).with_name("describe_operators.py")
@@ -52,12 +53,16 @@ def operators(bare_home):
 
 
 def test_is_what_airflow_expects_of_a_provider():
-    jsonschema.validate(get_provider_info(), airflow_schema("provider_info.schema.json"))
+    schema = airflow_schema("provider_info.schema.json")
+    jsonschema.validate(get_provider_info(), schema)
+    # The schema itself lets through what is misspelt.
+    assert get_provider_info().keys() <= schema["properties"].keys()
 
 
-def test_its_connection_type_is_what_airflow_expects_of_its_own_providers():
-    schema = airflow_schema("provider.yaml.schema.json")["properties"]["connection-types"]
-    jsonschema.validate(get_provider_info()["connection-types"], schema)
+def test_is_what_airflow_expects_of_its_own_providers():
+    # Three members are for those who release Airflow's providers, and are left out of what these say of themselves.
+    release = {"state": "ready", "source-date-epoch": 1, "versions": [__version__]}
+    jsonschema.validate({**get_provider_info(), **release}, airflow_schema("provider.yaml.schema.json"))
 
 
 def test_everything_it_names_is_there(bare_home):

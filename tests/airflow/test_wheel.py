@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
 import subprocess
 import zipfile
 from configparser import ConfigParser
@@ -85,6 +85,10 @@ def test_is_classified_as_a_provider(metadata, classifier):
     assert classifier in metadata.get_all("Classifier")
 
 
+def test_says_where_its_documentation_is(metadata):
+    assert metadata.get_all("Project-URL") == ["Documentation, https://airflow-provider-xchat.readthedocs.io/"]
+
+
 def test_license(metadata, dist_info, source):
     assert metadata["License-Expression"] == "Apache-2.0"
     assert dist_info["licenses/LICENSE"] == (source / "LICENSE").read_bytes()
@@ -111,8 +115,13 @@ print(asyncio.run(hook.aget_conversation("g9000000000000000201")) == hook.get_co
 """
 
 
-def test_the_oldest_common_compat_is_enough(metadata, tmp_path, new_environment, installed, wheel):
+def test_the_oldest_common_compat_is_enough(
+    metadata, tmp_path, new_environment, new_home, migrated_database, wheel, sandbox, tokens
+):
     declared = next(line for line in metadata.get_all("Requires-Dist") if "common-compat" in line)
     python = new_environment(tmp_path / "venv", ["apache-airflow==3.3.*", wheel], [declared.replace(">=", "==")])
-    done = dataclasses.replace(installed, python=python).run("-c", ASK)
+    connection = {"conn_type": "xchat", "host": sandbox.url, "password": tokens.full}
+    (tmp_path / "home").mkdir()
+    settings = {"AIRFLOW_CONN_XCHAT_DEFAULT": json.dumps(connection)}
+    done = new_home(tmp_path / "home", migrated_database, python, settings).run("-c", ASK)
     assert (done.status, done.out) == (0, "True\n")
