@@ -97,3 +97,5 @@ constraints: $(READY)
 # What Celery and Postgres need beside that, and what old releases of Airflow had beside them.
 matrix-constraints: $(READY)
 	$(BIN)/python tests/airflow/matrix/write_constraints.py
+	$(BIN)/uv pip compile pyproject.toml tests/airflow/celery/requirements.in --constraint constraints.txt --quiet \
+	  --python-version 3.11 --no-emit-index-url --no-annotate --no-header --output-file tests/airflow/celery/constraints.txt

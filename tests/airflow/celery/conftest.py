@@ -25,7 +25,6 @@ import pytest
 from xchat_sandbox import PUBLIC_CLIENT_ID, Sandbox, generated_ids, running_sandbox
 
 HERE = Path(__file__).parent
-CONSTRAINTS = HERE.parent.parent.parent / "constraints.txt"
 POSTGRES = os.environ.get("XCHAT_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("XCHAT_TEST_REDIS", "redis://127.0.0.1:6379/9")
 
@@ -232,7 +231,7 @@ def celery_python(
     services: None, tmp_path_factory: pytest.TempPathFactory, new_environment: Callable[..., Path], wheel: Path
 ) -> Path:
     path = tmp_path_factory.mktemp("celery") / "venv"
-    pins = ["--constraint", CONSTRAINTS, "--constraint", HERE / "constraints.txt"]
+    pins = ["--constraint", HERE / "constraints.txt"]
     return new_environment(path, [*pins, "--requirement", HERE / "requirements.in", wheel])
 
 
