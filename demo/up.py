@@ -56,7 +56,7 @@ def main() -> int:
         with (
             tempfile.TemporaryDirectory(prefix="xchat-up-", ignore_cleanup_errors=True) as home,
             sandbox("--strict", "--access-token-lifetime", str(_TOKEN_LIFETIME)) as url,
-            _airflow(Path(home), url, options.port or _port()) as process,
+            _airflow(Path(home), url, _port(options.port)) as process,
         ):
             _wait_for_its_end(process, Path(home))
     except DemoError as error:
@@ -202,12 +202,12 @@ def _last_lines(home: Path) -> str:
     return "\n".join(["its last lines:", *lines])
 
 
-def _port() -> int:
-    for port in (PORT, 0):
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)) as listener:
+def _port(wanted: int | None) -> int:
+    for port in (PORT, 0) if wanted is None else (wanted,):
+        with suppress(OSError, OverflowError), socket.create_server(("127.0.0.1", port)) as listener:
             found: int = listener.getsockname()[1]
             return found
-    raise DemoError("there is no free port")
+    raise DemoError(f"port {wanted} cannot be listened on; leave --port out for a free one")
 
 
 def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:
