@@ -36,8 +36,9 @@ log = logging.getLogger(__name__)
 
 # How often (seconds) the log says how far it is.
 _REPORT = 5.0
-# How often (seconds) to save, and how long to wait after that has failed.
+# How long (seconds) between two saves at least, how many times as long as saving takes, and how long after a failure.
 _SAVE = 0.05
+_REST = 4
 _SAVE_AGAIN = 2.0
 # When so many calls in a row, and twice as many as run at a time, end in what may pass, it does not for now.
 _FAILURES = 10
@@ -205,14 +206,18 @@ class ManyConversations:
     async def _keep(self) -> None:
         """Save as often as the place lets, so that a process that is killed loses what was under way, and no more."""
         report_at = time.monotonic() + _REPORT
+        pause = _SAVE
         while True:
-            await asyncio.sleep(_SAVE)
+            await asyncio.sleep(pause)
+            began = time.monotonic()
             try:
                 if self._unsaved:
                     await in_thread(self._save)
             except Exception as error:  # noqa: BLE001  whatever the place raises; it is tried again
                 log.warning("what was fetched is not saved yet: %s: %s", type(error).__name__, error)
                 await asyncio.sleep(_SAVE_AGAIN)
+                began = time.monotonic()
+            pause = max(_SAVE, _REST * (time.monotonic() - began))
             if time.monotonic() >= report_at:
                 report_at += _REPORT
                 log.info("%s so far", self._so_far())
