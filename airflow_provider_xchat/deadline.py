@@ -7,6 +7,7 @@ Coroutines are cancelled; for a thread that reads, somebody else has to shut its
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -18,6 +19,9 @@ from weakref import WeakSet
 import httpx
 
 __all__ = ["Connections"]
+
+# How long (seconds) the thread that watches the time stays when there is nothing to watch.
+_STAYS = 5.0
 
 
 class Connections:
@@ -32,9 +36,16 @@ class Connections:
 
     def __init__(self, client: httpx.Client) -> None:
         self._sockets: WeakSet[socket.socket] = WeakSet()
-        self._lock = threading.Lock()
-        self._over = 0
         client.event_hooks = {"request": [self._watch]}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._changed = threading.Condition(threading.Lock())
+        self._under_way: set[_UnderWay] = set()
+        self._over = 0
+        self._watching: threading.Thread | None = None
+        self._looks_at = 0.0
 
     @contextmanager
     def until(self, ends_at: float) -> Iterator[None]:
@@ -43,16 +54,47 @@ class Connections:
 
         :param ends_at: when (of ``time.monotonic``)
         """
-        broken_off = threading.Event()
-        timer = threading.Timer(max(ends_at - time.monotonic(), 0.0), self._break_off, (broken_off,))
-        timer.daemon = True
-        timer.start()
+        if self._process != os.getpid():
+            self._begin()  # forked: the thread is not there any more, and may have held the lock
+        this = _UnderWay(ends_at)
+        with self._changed:
+            self._under_way.add(this)
+            self._see_to_it(ends_at)
         try:
             yield
         finally:
-            timer.cancel()
-            with self._lock:
-                self._over -= broken_off.is_set()
+            with self._changed:
+                self._under_way.discard(this)
+                self._over -= this.over
+
+    def _see_to_it(self, ends_at: float) -> None:
+        # One thread for all requests: starting one for each takes as long as a quarter of a request.
+        if self._watching is None:
+            self._looks_at = ends_at
+            self._watching = threading.Thread(target=self._watch_time, name="xchat-deadline", daemon=True)
+            self._watching.start()
+        elif ends_at < self._looks_at:
+            self._changed.notify()
+
+    def _watch_time(self) -> None:
+        with self._changed:
+            watched = True
+            while watched:
+                now = time.monotonic()
+                self._break_off([each for each in self._under_way if each.ends_at <= now and not each.over])
+                ends = (each.ends_at for each in self._under_way if not each.over)
+                self._looks_at = min(ends, default=now + _STAYS)
+                self._changed.wait(min(self._looks_at - now, _STAYS))
+                watched = bool(self._under_way)
+            self._watching = None
+
+    def _break_off(self, due: list[_UnderWay]) -> None:
+        for each in due:
+            each.over = True
+        self._over += len(due)
+        if due:
+            for opened in self._sockets:
+                _shut(opened)
 
     def _watch(self, request: httpx.Request) -> None:
         # An extension of httpx: it is called with what happens to a request, opening a connection among it.
@@ -63,17 +105,18 @@ class Connections:
             return
         opened = info["return_value"].get_extra_info("socket")
         if opened is not None:
-            with self._lock:
+            with self._changed:
                 self._sockets.add(opened)
                 if self._over:  # time was up while it was opened
                     _shut(opened)
 
-    def _break_off(self, broken_off: threading.Event) -> None:
-        with self._lock:
-            self._over += 1
-            broken_off.set()
-            for each in self._sockets:
-                _shut(each)
+
+class _UnderWay:
+    """A request that is under way."""
+
+    def __init__(self, ends_at: float) -> None:
+        self.ends_at = ends_at
+        self.over = False
 
 
 def _shut(opened: socket.socket) -> None:

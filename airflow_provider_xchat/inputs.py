@@ -8,7 +8,6 @@ into the request, or raises :class:`XChatInputError` with what was given and wha
 from __future__ import annotations
 
 import ast
-import difflib
 import json
 import math
 import re
@@ -154,8 +153,8 @@ def checked_names(argument: str, value: Any, known: Collection[str], extra: Any 
     :raises XChatInputError: when it is no list of names, or a name is unknown
     """
     names = _names(argument, value)
-    allowed = {*known, *_names("extra", extra)}
-    unknown = [name for name in names if name not in allowed]
+    let_through = _names("extra", extra)
+    unknown = [name for name in names if name not in known and name not in let_through]
     if unknown:
         raise XChatInputError(
             f"{argument} has {_listed(unknown)}, which X's document does not list{_suggestion(unknown, known)}; valid"
@@ -193,6 +192,8 @@ def _parsed_list(text: str) -> Any:
 
 
 def _suggestion(unknown: list[str], known: Collection[str]) -> str:
+    import difflib  # takes a millisecond, and files of DAGs import this module
+
     close = {name: difflib.get_close_matches(name, known, n=1) for name in unknown}
     pairs = [f"{matches[0]!r}" for matches in close.values() if matches]
     return f" (did you mean {', '.join(pairs)}?)" if pairs else ""

@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, Self
 
 __all__ = ["AWAITED", "LOW", "Told", "Window", "retry_after"]
@@ -34,7 +35,7 @@ _BLIND = 15.0
 #: with more than that left, requests are not taken one by one
 LOW = 64
 
-_DAILY = ("x-user-limit-24hour", "x-app-limit-24hour")
+_DAILY = [(f"{family}-remaining", f"{family}-reset") for family in ("x-user-limit-24hour", "x-app-limit-24hour")]
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,10 @@ class Told:
         :param refused: whether it says that a limit is used up
         :return: what they say
         """
-        limit, left = (_count(headers.get(f"x-rate-limit-{name}")) for name in ("limit", "remaining"))
+        headers = dict(headers.items())  # looked into six times at least; in those of httpx each time from the top
+        limit, left = _count(headers.get("x-rate-limit-limit")), _count(headers.get("x-rate-limit-remaining"))
         resets_at = _moment(headers, "x-rate-limit-reset", now, LONGEST)
-        closed = [
-            _moment(headers, f"{family}-reset", now, _DAY)
-            for family in _DAILY
-            if _count(headers.get(f"{family}-remaining")) == 0
-        ]
+        closed = [_moment(headers, reset, now, _DAY) for daily, reset in _DAILY if _count(headers.get(daily)) == 0]
         used_up = left == 0 or (refused and left is None)
         if used_up and resets_at is not None:
             closed.append(resets_at)
@@ -249,6 +247,8 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _count(text: str | None) -> int | None:
+    if text is None:
+        return None
     number = _number(text)
     return int(number) if number is not None and number >= 0 else None
 
@@ -272,6 +272,7 @@ def _moment(headers: Mapping[str, str], name: str, now: float, longest: float) -
     return now + (wait if wait <= longest + _ROUNDING else _UNBELIEVED)
 
 
+@lru_cache(maxsize=64)  # the same for all answers of a second
 def _date(text: str | None) -> float | None:
     try:
         return parsedate_to_datetime(text or "").timestamp()

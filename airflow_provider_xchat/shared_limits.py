@@ -58,9 +58,11 @@ class SharedLimits:
         :param operation_id: its operationId
         :return: the limit, the same one at each call
         """
-        return self._by_operation.setdefault(
-            operation_id, SharedLimit(f"xchat_rate_limit_{self._account}_{operation_id}")
-        )
+        limit = self._by_operation.get(operation_id)
+        if limit is None:
+            made = SharedLimit(f"xchat_rate_limit_{self._account}_{operation_id}")
+            limit = self._by_operation.setdefault(operation_id, made)  # threads that start together share one
+        return limit
 
 
 class SharedLimit:

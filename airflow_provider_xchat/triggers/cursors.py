@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_xchat.threads import in_thread
-from airflow_provider_xchat.token_stores import AirflowVariableStore
 from airflow_provider_xchat.triggers.updates import moment_of
+
+if TYPE_CHECKING:
+    from airflow_provider_xchat.token_stores import AirflowVariableStore
 
 __all__ = ["Cursor", "StoredCursor"]
 
@@ -57,7 +59,6 @@ class StoredCursor(Cursor):
         self._key = key
         self._variable = variable
         self._asset_state = asset_state
-        self._variables = AirflowVariableStore(_DESCRIPTION)
         self._loaded = False
 
     async def passes(self, updated_at: datetime) -> bool:
@@ -69,7 +70,7 @@ class StoredCursor(Cursor):
 
     async def _load(self) -> datetime | None:
         """Look in both places: an upgrade of Airflow, or a second asset with the trigger, changes which one it is."""
-        kept = [await in_thread(self._variables.load, self._variable)]
+        kept = [await in_thread(lambda: _variables().load(self._variable))]
         if self._asset_state is not None:
             try:
                 kept.append(await self._asset_state.aget(self._key))
@@ -84,4 +85,11 @@ class StoredCursor(Cursor):
         if self._asset_state is not None:
             await self._asset_state.aset(self._key, text)
         else:
-            await in_thread(self._variables.save, self._variable, text)
+            await in_thread(lambda: _variables().save(self._variable, text))
+
+
+def _variables() -> AirflowVariableStore:
+    # Imported in the thread that asks it: a third of what importing the triggers would take, for files of DAGs, too.
+    from airflow_provider_xchat.token_stores import AirflowVariableStore
+
+    return AirflowVariableStore(_DESCRIPTION)

@@ -6,6 +6,7 @@ import re
 import ssl
 from collections.abc import Collection, Generator, Mapping
 from copy import copy
+from http.cookiejar import CookieJar
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -48,7 +49,7 @@ class Client:
     :param token: an access token to send with every request
     :param auth: instead of a token, an ``httpx.Auth`` that authenticates requests
     :param headers: headers to send with every request
-    :param cookies: cookies to send with every request
+    :param cookies: cookies to send with every request; what the server sets is not kept
     :param timeout: how long connecting, or a pause between two parts of an answer, may take (seconds)
     :param verify_ssl: False not to verify certificates (in tests), or an SSL context
     :param follow_redirects: whether to follow redirects
@@ -115,7 +116,9 @@ class Client:
     def get_httpx_client(self) -> httpx.Client:
         """Get the underlying ``httpx.Client``, made at the first call."""
         if self._client is None:
-            self._client = httpx.Client(**self._settings)
+            self._client = httpx.Client(
+                **{**self._settings, "cookies": _sent_only(self._settings["cookies"])}
+            )
         return self._client
 
     def send(self, request: Mapping[str, Any]) -> tuple[httpx.Response, bytes]:
@@ -125,13 +128,14 @@ class Client:
         :raises httpx.TransportError: when no whole answer came
         """
         client = self.get_httpx_client()
-        response = client.send(client.build_request(**request), stream=True)
+        response = client.send(_built(client, request), stream=True)
         try:
             if response.is_stream_consumed:  # read already, by an auth flow or a transport that has no stream
                 return response, response.content
             return response, _decoded(response, b"".join(response.iter_raw()))
         finally:
-            response.close()
+            if not response.is_closed:  # it is, once all of it was read
+                response.close()
 
     def __enter__(self) -> Self:
         self.get_httpx_client().__enter__()
@@ -154,19 +158,22 @@ class Client:
     def get_async_httpx_client(self) -> httpx.AsyncClient:
         """Get the underlying ``httpx.AsyncClient``, made at the first call."""
         if self._async_client is None:
-            self._async_client = httpx.AsyncClient(**self._settings)
+            self._async_client = httpx.AsyncClient(
+                **{**self._settings, "cookies": _sent_only(self._settings["cookies"])}
+            )
         return self._async_client
 
     async def asend(self, request: Mapping[str, Any]) -> tuple[httpx.Response, bytes]:
         """Do what :meth:`send` does, as a coroutine."""
         client = self.get_async_httpx_client()
-        response = await client.send(client.build_request(**request), stream=True)
+        response = await client.send(_built(client, request), stream=True)
         try:
             if response.is_stream_consumed:
                 return response, response.content
             return response, _decoded(response, b"".join([part async for part in response.aiter_raw()]))
         finally:
-            await response.aclose()
+            if not response.is_closed:
+                await response.aclose()
 
     async def __aenter__(self) -> Self:
         await self.get_async_httpx_client().__aenter__()
@@ -180,6 +187,26 @@ class Client:
     ) -> None:
         client, self._async_client = self.get_async_httpx_client(), None
         await client.__aexit__(exc_type, exc_value, traceback)
+
+
+class _SentOnly(CookieJar):
+    """Keeps no cookie of an answer: tokens authenticate, and looking for cookies takes a twentieth of a call."""
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        pass
+
+
+def _sent_only(cookies: Any) -> CookieJar:
+    jar = _SentOnly()
+    for cookie in httpx.Cookies(cookies).jar:
+        jar.set_cookie(cookie)
+    return jar
+
+
+def _built(client: httpx.Client | httpx.AsyncClient, request: Mapping[str, Any]) -> httpx.Request:
+    """Build a request with its whole URL; httpx would parse one that is relative to the client's twice, a slow thing."""
+    whole = str(client.base_url).removesuffix("/") + request["url"]
+    return client.build_request(**{**request, "url": whole})
 
 
 def _decoded(response: httpx.Response, body: bytes) -> bytes:

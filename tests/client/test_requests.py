@@ -6,6 +6,7 @@ import json
 from urllib.parse import unquote
 
 import pytest
+from xchat_client.api.chat import get_chat_conversation
 from xchat_client.errors import PathParameterError
 
 
@@ -123,3 +124,18 @@ def test_headers_and_cookies_can_be_added_without_changing_the_first_client(wire
     assert (with_them.headers["x-one"], with_them.headers["cookie"]) == ("1", "c=2")
     assert with_them.headers["authorization"] == "Bearer secret-token"
     assert "x-one" not in without.headers and "cookie" not in without.headers
+
+
+def test_cookies_that_the_server_sets_are_not_kept(wire, client):
+    wire.says(200, {}, headers={"set-cookie": "session=1; Path=/"})
+    with client.with_cookies({"c": "2"}) as lasting:
+        for _ in range(2):
+            get_chat_conversation.sync_detailed("1", client=lasting)
+    assert [request.headers["cookie"] for request in wire.requests] == ["c=2", "c=2"]
+
+
+@pytest.mark.parametrize("path", ["", "/", "/a", "/a/b/"])
+def test_a_path_in_the_base_url_goes_before_the_operations(wire, connect, get, path):
+    wire.says(200, {})
+    get("1", client=connect(path))
+    assert wire.request.line == f"GET {path.rstrip('/')}/2/chat/conversations/1 HTTP/1.1"
