@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo up test test-matrix support-table soak lint generate check bench docs docs-serve constraints matrix-constraints clean
+.PHONY: help setup demo up test test-matrix support-table soak lint generate check bench peers docs docs-serve constraints matrix-constraints clean
 
 help:
 	@echo "make demo      Airflow runs the example DAG against a local X Chat sandbox"
@@ -15,7 +15,7 @@ help:
 	@echo "make lint      ruff, mypy --strict, import rules"
 	@echo "make generate  regenerate the client from openapi.yaml and codegen/overlay.yaml"
 	@echo "make check     fail when generated files are not what generate would write"
-	@echo "make bench     measure imports and calls"
+	@echo "make bench     measure everything beside its peers; half an hour (ARGS=--short shows only that it runs)"
 	@echo "make docs      build the user documentation into site/ (make docs-serve shows it while you write)"
 
 setup: $(READY)
@@ -70,11 +70,11 @@ check: $(READY)
 	@$(BIN)/python -m codegen check
 
 bench: $(READY)
-	@$(BIN)/python benchmarks/operator_import.py
-	@$(BIN)/python benchmarks/pipeline.py
-	@$(BIN)/python benchmarks/token_rotation.py
-	@$(BIN)/python benchmarks/many_conversations.py
-	@$(BIN)/python benchmarks/triggerer.py
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+# Pins of what the benchmarks compare with, without the address of any index.
+peers: $(READY)
+	@$(BIN)/python -m benchmarks.peers
 
 # Its theme has a word to say about the next version of its generator at each start.
 docs docs-serve: export NO_MKDOCS_2_WARNING = 1

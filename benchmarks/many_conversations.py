@@ -1,76 +1,102 @@
-"""
-How long one task takes for 1,000 conversations at 100 ms each and 20 at a time: 5 s are the least there is.
-
-Against a sandbox in a process of its own on this machine, which answers 100 ms late. What is measured is the fetching,
-with what is kept for a retry; what it takes until it begins is printed beside it.
-"""
+"""Many conversations: one after the other by the hook, 20 at a time by the operator, and the least that it can take."""
 
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import subprocess
-import sys
 import tempfile
-import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-CONVERSATIONS, LATENCY, AT_ONCE, ROUNDS = 1000, 0.1, 20, 3
-IDEAL = CONVERSATIONS * LATENCY / AT_ONCE
+from benchmarks.fetching import AT_ONCE
+from benchmarks.measuring import HERE, ROOT, Bench, median
+from benchmarks.tables import Table
+
+LATENCIES = (0.0, 0.02, 0.1)
+# One after the other, the hook is given fewer: each takes as long as the one before.
+ALL, FEW = 1000, 100
+SIZES = (1000, 10_000, 100_000)
 
 
-def main() -> None:
-    """Print a table."""
-    token = secrets.token_hex()
-    options = ["--conversations", str(CONVERSATIONS), "--latency", str(LATENCY), "--rate-limit", "1000000"]
-    command = [sys.executable, "-m", "xchat_sandbox", "--token", token, *options]
-    with (
-        tempfile.TemporaryDirectory() as home,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as sandbox,
-    ):
-        try:
-            url = next(line.split()[-1] for line in sandbox.stdout or ())
-            connection = {"conn_type": "xchat", "host": url, "password": token}
-            os.environ |= {"AIRFLOW_HOME": home, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
-            os.environ["AIRFLOW_CONN_XCHAT_DEFAULT"] = json.dumps(connection)
-            subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
-            print(
-                f"{CONVERSATIONS} conversations, {AT_ONCE} at a time, {1000 * LATENCY:.0f} ms each; ideal {IDEAL:.1f} s"
-            )
-            for output in (None, Path(home) / "many.jsonl"):
-                print(f"{'JSON Lines' if output else 'XCom':12}", *(f"{took:6.2f} s" for took in measure(output)))
-        finally:
-            sandbox.terminate()
+def tables(bench: Bench) -> list[Table]:
+    """Measure, and give a table of times and one of sizes."""
+    return [_times(bench), _sizes(bench)]
 
 
-def measure(output: Path | None) -> list[float]:
-    """Fetch them all, a few times."""
-    took = []
-    for number in range(ROUNDS + 1):
-        many = CONVERSATIONS if number else 1  # the first time, modules are imported
-        began = time.perf_counter()
-        result = fetched(many, output)
-        took.append(time.perf_counter() - began)
-        if result["fetched"] != many:
-            sys.exit(f"not all of them came: {result}")
-    print(f"{'start':12} {took.pop(0):6.2f} s")
-    return took
-
-
-def fetched(many: int, output: Path | None) -> dict[str, Any]:
-    """Do what a task does, without Airflow around it."""
-    from airflow_provider_xchat.operators.xchat import GetChatConversationsOperator
-    from xchat_sandbox import generated_ids
-
-    operator = GetChatConversationsOperator(
-        task_id="many", conversation_ids=list(generated_ids(many)), max_concurrency=AT_ONCE, output_path=output
+def _times(bench: Bench) -> Table:
+    count = bench.some(ALL, 40)
+    table = Table(
+        "many_conversations",
+        f"{count} conversations, {AT_ONCE} at a time; medians of {bench.rounds} fresh processes",
+        notes=[
+            "ideal: the latency alone; reuse: requests on a connection that was open already",
+            f"the hook was given {bench.some(FEW, 10)}, one after the other",
+        ],
     )
-    ti = SimpleNamespace(dag_id="d", run_id="r", task_id="many", map_index=-1, try_number=1, max_tries=0)
-    return operator.ask({"ti": ti})  # type: ignore[typeddict-item]  # what it needs of it
+    for latency in LATENCIES:
+        ways = {
+            "hook": ("hook", bench.some(FEW, 10), ""),
+            "operator, XCom": ("operator", count, ""),
+            "operator, JSON Lines": ("operator", count, "out.jsonl"),
+        }
+
+        def fetched(name: str, of: dict[str, tuple[str, int, str]] = ways, late: float = latency) -> dict[str, Any]:
+            return _fetched(bench, late, *of[name])
+
+        found = bench.by_turns(ways, fetched)
+        for name, results in found.items():
+            way, number, _ = ways[name]
+            at_once = AT_ONCE if way == "operator" else 1
+            table.add(
+                f"{1000 * latency:.0f} ms, {name}",
+                seconds=median(results, "seconds"),
+                ideal=number * latency / at_once,
+                CPU_seconds=median(results, "cpu"),
+                requests=median(results, "requests"),
+                connections=median(results, "connections"),
+                reuse=f"{100 * (1 - median(results, 'connections') / median(results, 'requests')):.1f} %",
+            )
+    return table
 
 
-if __name__ == "__main__":
-    main()
+def _sizes(bench: Bench) -> Table:
+    table = Table(
+        "many_conversations",
+        f"JSON Lines, {AT_ONCE} at a time, a server that answers at once; one fresh process each",
+        notes=["memory: the most the process had, beyond what it had after it fetched one conversation"],
+    )
+    for size in SIZES:
+        number = bench.some(size, size // 500)
+        result = _fetched(bench, 0.0, "operator", number, "out.jsonl")
+        table.add(
+            f"{number} conversations",
+            seconds=result["seconds"],
+            ms_each=1000 * result["seconds"] / number,
+            memory_MiB=result["megabytes"],
+            requests=result["requests"],
+        )
+    return table
+
+
+def _fetched(bench: Bench, latency: float, way: str, count: int, output: str) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder, _late_answering(bench, latency) as url:
+        path = str(Path(folder) / output) if output else ""
+        took: dict[str, Any] = bench.said(str(HERE / "fetching.py"), way, url, str(count), path)
+        with urllib.request.urlopen(f"{url}/counts") as answer:  # noqa: S310  our own
+            counts = json.load(answer)
+        # Without the one that was fetched to begin with, on a connection of its own.
+        return {**took, "requests": counts["requests"] - 1, "connections": counts["connections"] - 1}
+
+
+@contextmanager
+def _late_answering(bench: Bench, latency: float) -> Iterator[str]:
+    command = [str(bench.python), "-m", "benchmarks.late_answering", str(latency)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdin is not None and server.stdout is not None  # noqa: S101  # both are pipes
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.stdin.close()  # which ends it

@@ -1,51 +1,42 @@
-"""How long generate and check take, beside the generator alone. Nothing is asserted: it prints."""
+"""How long sync, generate and check take, beside the generator alone."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-RUNS = 5
+from benchmarks.measuring import ROOT, Bench, median
+from benchmarks.tables import Table
+
+LEFT_OUT = (".venv", ".git", "__pycache__", ".*_cache", ".codegen-*", ".peers", "results", "site", "docs")
 
 
-def seconds(command: list[str], folder: Path) -> float:
-    """
-    Run a command in a fresh process.
-
-    :param command: the command
-    :param folder: where it runs
-    :return: how long it took
-    """
-    begun = time.perf_counter()
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - begun
-
-
-def main() -> None:
-    """Print a line for each command."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    with tempfile.TemporaryDirectory() as temporary:
-        project = Path(temporary) / "project"
-        ignored = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache", ".codegen-*")
-        shutil.copytree(ROOT, project, ignore=ignored)
-        alone = [str(Path(sys.executable).with_name("openapi-python-client")), "generate", "--meta", "none"]
+def tables(bench: Bench) -> list[Table]:
+    """Measure in a copy of this project, and give the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder) / "project"
+        shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(*LEFT_OUT))
+        generator = str(Path(sys.executable).with_name("openapi-python-client"))
+        alone = [generator, "generate", "--meta", "none", "--path", "openapi.yaml"]
+        codegen = [bench.developing, "-m", "codegen"]
         commands = {
-            "codegen generate": [sys.executable, "-m", "codegen", "generate"],
-            "codegen check": [sys.executable, "-m", "codegen", "check"],
-            "openapi-python-client alone": [*alone, "--path", "openapi.yaml", "--output-path", "alone", "--overwrite"],
+            "codegen sync": [*codegen, "sync", "openapi.yaml"],
+            "codegen generate": [*codegen, "generate"],
+            "codegen check": [*codegen, "check"],
+            "openapi-python-client alone": [*alone, "--output-path", "alone", "--overwrite"],
         }
-        rounds = [{name: seconds(command, project) for name, command in commands.items()} for _ in range(RUNS)]
-    print(f"medians of {RUNS} fresh processes, on {os.cpu_count()} cores")
-    for name in commands:
-        print(f"  {name:30} {statistics.median(one[name] for one in rounds):6.2f} s")
+        found = bench.by_turns(commands, lambda name: timed(bench, commands[name], project), alone=True)
+    table = Table("pipeline", f"the pipeline, s; medians of {bench.rounds} fresh processes")
+    for name, results in found.items():
+        table.add(name, time=median(results, "seconds"))
+    return [table]
 
 
-if __name__ == "__main__":
-    main()
+def timed(bench: Bench, command: list[str], folder: Path) -> dict[str, float]:
+    """Run a command, and say how long it took."""
+    began = time.perf_counter()
+    bench.printed(*command, folder=folder)
+    return {"seconds": time.perf_counter() - began}

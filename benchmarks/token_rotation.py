@@ -3,21 +3,39 @@ How long a refresh takes, and for how long a killed process loses the token: fro
 
 Against the sandbox on this machine, so what is measured is our own share and the store's. Airflow Variables are written
 to a SQLite database here; in a task of Airflow 3, two requests to the API server come on top.
+``python -m benchmarks.token_rotation ROUNDS`` prints JSON.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-ROUNDS = 10
+from benchmarks.measuring import Bench
+from benchmarks.tables import Table
+
+
+def tables(bench: Bench) -> list[Table]:
+    """Measure in a process with a database, and give the table."""
+    rounds = bench.some(10, 2)
+    said = bench.printed(bench.developing, "-m", "benchmarks.token_rotation", str(rounds)).splitlines()[-1]
+    table = Table(
+        "token_rotation",
+        f"a refresh, ms; medians of {rounds} in one process",
+        notes=["lost: how long after X's answer a process that is killed loses the token"],
+    )
+    for store, took in json.loads(said).items():
+        saved = took["saved"]
+        table.add(
+            store, refresh=statistics.median(took["refresh"]), lost=statistics.median(saved), lost_at_most=max(saved)
+        )
+    return [table]
 
 
 class Saved(logging.Handler):
@@ -35,16 +53,7 @@ class Saved(logging.Handler):
 
 
 def main() -> None:
-    """Print a table."""
-    with tempfile.TemporaryDirectory() as home:
-        os.environ |= {"AIRFLOW_HOME": home, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
-        subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
-        print(f"{'store':32} {'refresh':>12} {'answer to saved':>18}   (median of {ROUNDS}, longest)")
-        measure(Path(home))
-
-
-def measure(folder: Path) -> None:
-    """Refresh with each store, and print a line for it."""
+    """Refresh with each store, and print what it took."""
     from airflow_provider_xchat.rotation import RotatingTokens, log
     from airflow_provider_xchat.token_stores import AirflowVariableStore, FileTokenStore
     from airflow_provider_xchat.tokens import Grant
@@ -52,19 +61,20 @@ def measure(folder: Path) -> None:
 
     log.setLevel(logging.INFO)
     log.propagate = False
+    found = {}
     with running_sandbox(strict=True) as sandbox:
-        for store in (FileTokenStore(folder / "tokens"), AirflowVariableStore()):
+        for store in (FileTokenStore(Path(os.environ["AIRFLOW_HOME"]) / "tokens"), AirflowVariableStore()):
             log.handlers = [saved := Saved()]
             took = []
-            for _ in range(ROUNDS):
+            for _ in range(int(sys.argv[1])):
                 granted = sandbox.grant(expires_in=0)
                 grant = Grant(PUBLIC_CLIENT_ID, granted.refresh_token or "", access_token=granted.access_token)
                 tokens = RotatingTokens(grant, store, base_url=sandbox.url)
                 began = time.perf_counter()
                 tokens.after(grant.first_token)
                 took.append(1000 * (time.perf_counter() - began))
-            window = f"{statistics.median(saved.times):.0f} ms, {max(saved.times):.0f} ms"
-            print(f"{type(store).__name__:32} {statistics.median(took):9.0f} ms {window:>18}")
+            found[type(store).__name__] = {"refresh": took, "saved": saved.times}
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

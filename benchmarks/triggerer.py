@@ -3,12 +3,11 @@ What hundreds of deferred sensors and watchers cost one triggerer: its event loo
 
 A real triggerer of Airflow 3.3, with a database that says that so many tasks are deferred; the sandbox is a process of
 its own. The lag is measured from inside, by a trigger that wants to be woken every 10 ms. What other triggers would
-cost is measured likewise, with as many that only sleep. Prints a line of JSON for each with ``--json``.
+cost is measured likewise, with as many that only sleep.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import secrets
@@ -24,6 +23,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from benchmarks.measuring import Bench
+from benchmarks.tables import Table
 
 INTERVAL = 10
 # How long (seconds) to look at a triggerer after all of its triggers have begun.
@@ -129,31 +131,32 @@ with create_session() as session:
 """.replace("INTERVAL", str(INTERVAL))
 
 
-def main() -> None:
-    """Print what was measured."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sensors", type=int, default=500)
-    parser.add_argument("--watchers", type=int, default=200)
-    parser.add_argument("--conversations", type=int, default=100)
-    parser.add_argument("--json", action="store_true", help="print JSON, and measure nothing to compare with")
-    options = parser.parse_args()
-    size = {"SENSORS": options.sensors, "WATCHERS": options.watchers, "CONVERSATIONS": options.conversations}
-    ours = measured(size, sleepers=0)
-    if options.json:
-        print(json.dumps(ours))
-        return
-    number = options.sensors + options.watchers
-    one = measured({"SENSORS": 1, "WATCHERS": 1, "CONVERSATIONS": 1}, sleepers=0)
-    idle = measured({"SENSORS": 0, "WATCHERS": 0, "CONVERSATIONS": 1}, sleepers=number)
-    print(
-        f"{options.sensors} deferred sensors and {options.watchers} watchers of {options.conversations} conversations"
-    )
-    for name, said in (("ours", ours), ("as many sleepers", idle), ("one sensor, one watcher", one)):
-        lag = ", ".join(f"{kind} {value:.1f} ms" for kind, value in said["lag"].items())
-        print(f"  {name:24} {said['resident'] / 2**20:6.1f} MiB; event-loop lag: {lag}")
-    per_trigger, per_sleeper = ((said["resident"] - one["resident"]) / number / 2**10 for said in (ours, idle))
-    print(f"  memory per trigger: {per_trigger:.0f} KiB; of one that sleeps: {per_sleeper:.0f} KiB")
-    print(f"  requests per conversation and interval: {ours['streams']}")
+def tables(bench: Bench) -> list[Table]:
+    """Measure each kind of triggerer once, for a minute or so, and give the table."""
+    sensors, watchers, conversations = (bench.some(count, 5) for count in (500, 200, 100))
+    size = {"SENSORS": sensors, "WATCHERS": watchers, "CONVERSATIONS": conversations}
+    alone = {"SENSORS": 1, "WATCHERS": 1, "CONVERSATIONS": 1}
+    nothing = {"SENSORS": 0, "WATCHERS": 0, "CONVERSATIONS": 1}
+    number = sensors + watchers
+    found = {
+        f"{sensors} sensors and {watchers} watchers of {conversations} conversations": measured(size, sleepers=0),
+        f"{number} triggers that sleep": measured(nothing, sleepers=number),
+        "one sensor, one watcher": measured(alone, sleepers=0),
+    }
+    least = found["one sensor, one watcher"]["resident"]
+    table = Table("triggerer", "a triggerer of Airflow 3.3 from its start on; one process each")
+    for name, said in found.items():
+        lag = {f"lag_{kind}_ms": value for kind, value in said["lag"].items()}
+        extra = (said["resident"] - least) / number / 2**10 if said["triggers"] == number else None
+        asked = ", ".join(map(str, said["streams"])) or None
+        table.add(
+            name,
+            MiB=said["resident"] / 2**20,
+            KiB_per_trigger=extra,
+            **lag,
+            requests_per_conversation_and_interval=asked,
+        )
+    return [table]
 
 
 def measured(size: dict[str, int], sleepers: int) -> dict[str, Any]:
@@ -278,7 +281,3 @@ def server(module: str, *arguments: str, environment: dict[str, str], log: Path)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-if __name__ == "__main__":
-    main()
