@@ -101,7 +101,8 @@ class Connections:
         request.extensions["trace"] = self._trace
 
     def _trace(self, event: str, info: dict[str, Any]) -> None:
-        if event not in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+        # Of a connection, or of a tunnel through a proxy, whose TLS has a socket of its own.
+        if not event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             return
         opened = info["return_value"].get_extra_info("socket")
         if opened is not None:
