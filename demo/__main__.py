@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from demo.sandbox import DemoError, asked, clean_environment, connection, granted, run, sandbox, step
+from demo.sandbox import DemoError, asked, clean_environment, connection, granted, run, sandbox, signals_interrupt, step
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "airflow_provider_xchat" / "example_dags" / "example_xchat_conversation.py"
@@ -31,6 +31,7 @@ def main() -> int:
     :return: 0 when everything worked, 1 otherwise
     """
     begun = time.monotonic()
+    signals_interrupt()
     try:
         with tempfile.TemporaryDirectory(prefix="xchat-demo-") as home, sandbox("--strict") as url:
             conversation = _group(f"{url}/_sandbox/conversations")

@@ -4,18 +4,40 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
-__all__ = ["DemoError", "asked", "clean_environment", "connection", "granted", "run", "sandbox", "step"]
+__all__ = [
+    "DemoError",
+    "asked",
+    "clean_environment",
+    "connection",
+    "granted",
+    "run",
+    "sandbox",
+    "signals_interrupt",
+    "step",
+]
 
 
 class DemoError(Exception):
     """A step failed; the message says which and why."""
+
+
+def signals_interrupt() -> None:
+    """Have every signal that ends a process do what a Ctrl-C does, so that it takes along what it has started."""
+    for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(stop, _interrupted)
+
+
+def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def step(text: str) -> None:

@@ -24,12 +24,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 import psutil
 
-from demo.sandbox import DemoError, asked, clean_environment, connection, granted, run, sandbox, step
+from demo.sandbox import DemoError, asked, clean_environment, connection, granted, run, sandbox, signals_interrupt, step
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "airflow_provider_xchat" / "example_dags"
 PORT = 8080
@@ -49,9 +48,7 @@ def main() -> int:
     parser = ArgumentParser(prog="make up", description="Airflow with the provider, against an X Chat sandbox.")
     parser.add_argument("--port", type=int, help=f"Airflow's port; by default {PORT}, or a free one")
     options = parser.parse_args()
-    # However this ends, it takes everything along that it has started.
-    for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(stop, _interrupted)
+    signals_interrupt()
     try:
         with (
             tempfile.TemporaryDirectory(prefix="xchat-up-", ignore_cleanup_errors=True) as home,
@@ -208,10 +205,6 @@ def _port(wanted: int | None) -> int:
             found: int = listener.getsockname()[1]
             return found
     raise DemoError(f"port {wanted} cannot be listened on; leave --port out for a free one")
-
-
-def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
