@@ -14,7 +14,9 @@ OTHER_GROUP = "g9000000000000000202"
 
 
 def test_make_up_runs_it():
-    listed = subprocess.run(["make", "--dry-run", "up"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["make", "--no-print-directory", "--dry-run", "up"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert listed.splitlines()[-1].endswith("/python -m demo.up")
 
 
