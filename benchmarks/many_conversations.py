@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from benchmarks.fetching import AT_ONCE
-from benchmarks.measuring import HERE, ROOT, Bench, median
+from benchmarks.measuring import HERE, Bench, answering, median
 from benchmarks.tables import Table
 
 LATENCIES = (0.0, 0.02, 0.1)
@@ -82,21 +79,10 @@ def _sizes(bench: Bench) -> Table:
 
 
 def _fetched(bench: Bench, latency: float, way: str, count: int, output: str) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder, _late_answering(bench, latency) as url:
+    with tempfile.TemporaryDirectory() as folder, answering(bench, latency=latency) as url:
         path = str(Path(folder) / output) if output else ""
         took: dict[str, Any] = bench.said(str(HERE / "fetching.py"), way, url, str(count), path)
         with urllib.request.urlopen(f"{url}/counts") as answer:  # noqa: S310  our own
             counts = json.load(answer)
         # Without the one that was fetched to begin with, on a connection of its own.
         return {**took, "requests": counts["requests"] - 1, "connections": counts["connections"] - 1}
-
-
-@contextmanager
-def _late_answering(bench: Bench, latency: float) -> Iterator[str]:
-    command = [str(bench.python), "-m", "benchmarks.late_answering", str(latency)]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdin is not None and server.stdout is not None  # noqa: S101  # both are pipes
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.stdin.close()  # which ends it

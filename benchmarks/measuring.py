@@ -91,20 +91,23 @@ class Bench:
 
 
 @contextmanager
-def answering(bench: Bench, *, as_list: bool = False) -> Iterator[str]:
+def answering(bench: Bench, *, as_list: bool = False, latency: float | None = None) -> Iterator[str]:
     """
-    Run the server that answers at once, in a process of its own.
+    Run the server that answers at once, or the one that is late and counts, in a process of its own.
 
     :param as_list: whether a conversation comes in a list, as X's document said up to version 2.166
+    :param latency: how late the answers come (seconds); None for the server that answers at once
     :return: its URL
     """
-    command = [str(bench.python), "-m", "benchmarks.answering", *(["--list"] if as_list else [])]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdin is not None and server.stdout is not None  # noqa: S101  # both are pipes
+    listed = ["--list"] if as_list else []
+    server = ["benchmarks.answering", *listed] if latency is None else ["benchmarks.late_answering", str(latency)]
+    command = [str(bench.python), "-m", *server]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None  # noqa: S101  # both are pipes
         try:
-            yield server.stdout.readline().strip()
+            yield process.stdout.readline().strip()
         finally:
-            server.stdin.close()  # which ends it
+            process.stdin.close()  # which ends it
 
 
 def median(results: Iterable[Mapping[str, float]], name: str) -> float:
