@@ -142,24 +142,16 @@ def limited_latest(
     tmp_path_factory: pytest.TempPathFactory,
     migrated_database: Path,
     new_home: Callable[..., Any],
-    free_port: Callable[[], int],
+    latest_settings: Callable[..., Any],
     wait_for: Callable[..., None],
 ) -> Iterator[Limited]:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    settings = {
-        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": "8",
-        "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": "64",
-    }
-    home = _home(tmp_path_factory.mktemp("limited"), new_home, migrated_database, Path(sys.executable), settings, 60)
+    url, settings = latest_settings(8, AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG="64", **_sizes(60))
+    path = _with_dags(tmp_path_factory.mktemp("limited"))
+    home = new_home(path, migrated_database, Path(sys.executable), settings)
     with _sandboxes(home, tasks=60, limit=15) as limited:
         with ExitStack() as running:
-            running.enter_context(
-                home.running("api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1")
-            )
+            server = ["api-server", "--host", "127.0.0.1", "--port", url.rpartition(":")[2], "--workers", "1"]
+            running.enter_context(home.running(*server))
             wait_for(f"{url}/api/v2/monitor/health")
             for command in (["scheduler", "--skip-serve-logs"], ["triggerer", "--skip-serve-logs"], ["dag-processor"]):
                 running.enter_context(home.running(*command))
@@ -168,19 +160,14 @@ def limited_latest(
 
 
 @pytest.fixture(scope="session")
-def limited_oldest(
-    tmp_path_factory: pytest.TempPathFactory, oldest_python: Path, new_home: Callable[..., Any]
-) -> Iterator[Limited]:
+def limited_oldest(tmp_path_factory: pytest.TempPathFactory, oldest_home: Callable[..., Any]) -> Iterator[Limited]:
     settings = {
         # The executor that it has for SQLite works off one task after the other, and starts each by a command.
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "2",
         "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
-        "PATH": f"{oldest_python.parent}{os.pathsep}{os.environ['PATH']}",
     }
-    home = _home(tmp_path_factory.mktemp("limited_oldest"), new_home, None, oldest_python, settings, 5)
-    migrated = home.airflow("db", "migrate")
-    assert migrated.status == 0, migrated.text
+    home = oldest_home(_with_dags(tmp_path_factory.mktemp("limited_oldest")), **settings, **_sizes(5))
     with _sandboxes(home, tasks=5, limit=2) as limited:
         with ExitStack() as running:
             for command in (["scheduler", "--skip-serve-logs"], ["triggerer", "--skip-serve-logs"]):
@@ -189,21 +176,14 @@ def limited_oldest(
         yield limited
 
 
-def _home(
-    path: Path,
-    new_home: Callable[..., Any],
-    database: Path | None,
-    python: Path,
-    settings: dict[str, str],
-    tasks: int,
-) -> Any:
+def _with_dags(path: Path) -> Path:
     shutil.copytree(HERE / "dags", path / "dags", ignore=shutil.ignore_patterns("__pycache__"))
-    common = {
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "XCHAT_CONVERSATIONS": str(CONVERSATIONS),
-        "XCHAT_TASKS": str(tasks),
-    }
-    return new_home(path, database, python, {**common, **settings})
+    return path
+
+
+def _sizes(tasks: int) -> dict[str, str]:
+    """Tell the DAGs how many there are to be."""
+    return {"XCHAT_CONVERSATIONS": str(CONVERSATIONS), "XCHAT_TASKS": str(tasks)}
 
 
 @contextmanager
