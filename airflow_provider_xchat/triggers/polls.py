@@ -11,7 +11,6 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import inf
 from types import TracebackType
@@ -46,8 +45,7 @@ class Question(NamedTuple):
     fields: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Update:
+class Update(NamedTuple):
     """
     An answer.
 
@@ -59,8 +57,7 @@ class Update:
     updated_at: datetime
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """
     An answer that did not come.
 
@@ -91,10 +88,10 @@ class Failure:
 Heard = Update | Failure
 
 
-@dataclass(eq=False)
 class _Listener:
-    interval: float
-    due: float
+    def __init__(self, interval: float, due: float) -> None:
+        self.interval = interval
+        self.due = due
 
 
 class Poll:
