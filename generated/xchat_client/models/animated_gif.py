@@ -105,17 +105,16 @@ class AnimatedGif:
             variants = UNSET
             d["variants"] = src_dict["variants"]
 
-        animated_gif = cls(
-            height=height,
-            media_key=media_key,
-            type_=type_,
-            width=width,
-            preview_image_url=preview_image_url,
-            variants=variants,
-        )
+        self = cls.__new__(cls)
+        self.height = height
+        self.media_key = media_key
+        self.type_ = type_
+        self.width = width
+        self.preview_image_url = preview_image_url
+        self.variants = variants
 
-        animated_gif.additional_properties = d
-        return animated_gif
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -57,14 +57,13 @@ class CashtagEntity:
 
         tag = d.pop("tag", UNSET)
 
-        cashtag_entity = cls(
-            end=end,
-            start=start,
-            tag=tag,
-        )
+        self = cls.__new__(cls)
+        self.end = end
+        self.start = start
+        self.tag = tag
 
-        cashtag_entity.additional_properties = d
-        return cashtag_entity
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

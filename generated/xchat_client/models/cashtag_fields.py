@@ -41,12 +41,11 @@ class CashtagFields:
         d = {**src_dict}
         tag = d.pop("tag", UNSET)
 
-        cashtag_fields = cls(
-            tag=tag,
-        )
+        self = cls.__new__(cls)
+        self.tag = tag
 
-        cashtag_fields.additional_properties = d
-        return cashtag_fields
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

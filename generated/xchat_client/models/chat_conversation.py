@@ -171,24 +171,23 @@ class ChatConversation:
 
         updated_at = d.pop("updated_at", UNSET)
 
-        chat_conversation = cls(
-            admin_ids=admin_ids,
-            created_at=created_at,
-            group_avatar_url=group_avatar_url,
-            group_name=group_name,
-            id=id,
-            is_muted=is_muted,
-            member_ids=member_ids,
-            message_ttl_msec=message_ttl_msec,
-            participant_ids=participant_ids,
-            screen_capture_blocking_enabled=screen_capture_blocking_enabled,
-            screen_capture_detection_enabled=screen_capture_detection_enabled,
-            type_=type_,
-            updated_at=updated_at,
-        )
+        self = cls.__new__(cls)
+        self.admin_ids = admin_ids
+        self.created_at = created_at
+        self.group_avatar_url = group_avatar_url
+        self.group_name = group_name
+        self.id = id
+        self.is_muted = is_muted
+        self.member_ids = member_ids
+        self.message_ttl_msec = message_ttl_msec
+        self.participant_ids = participant_ids
+        self.screen_capture_blocking_enabled = screen_capture_blocking_enabled
+        self.screen_capture_detection_enabled = screen_capture_detection_enabled
+        self.type_ = type_
+        self.updated_at = updated_at
 
-        chat_conversation.additional_properties = d
-        return chat_conversation
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -152,15 +152,14 @@ class ChatGetConversationsResponse:
             meta = UNSET
             d["meta"] = src_dict["meta"]
 
-        chat_get_conversations_response = cls(
-            data=data,
-            errors=errors,
-            includes=includes,
-            meta=meta,
-        )
+        self = cls.__new__(cls)
+        self.data = data
+        self.errors = errors
+        self.includes = includes
+        self.meta = meta
 
-        chat_get_conversations_response.additional_properties = d
-        return chat_get_conversations_response
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -65,15 +65,14 @@ class ChatGetConversationsResponseMeta:
 
         result_count = d.pop("result_count", UNSET)
 
-        chat_get_conversations_response_meta = cls(
-            has_message_requests=has_message_requests,
-            has_more=has_more,
-            next_token=next_token,
-            result_count=result_count,
-        )
+        self = cls.__new__(cls)
+        self.has_message_requests = has_message_requests
+        self.has_more = has_more
+        self.next_token = next_token
+        self.result_count = result_count
 
-        chat_get_conversations_response_meta.additional_properties = d
-        return chat_get_conversations_response_meta
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

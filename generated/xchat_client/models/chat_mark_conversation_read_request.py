@@ -42,12 +42,11 @@ class ChatMarkConversationReadRequest:
         d = {**src_dict}
         seen_until_sequence_id = d.pop("seen_until_sequence_id")
 
-        chat_mark_conversation_read_request = cls(
-            seen_until_sequence_id=seen_until_sequence_id,
-        )
+        self = cls.__new__(cls)
+        self.seen_until_sequence_id = seen_until_sequence_id
 
-        chat_mark_conversation_read_request.additional_properties = d
-        return chat_mark_conversation_read_request
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -84,13 +84,12 @@ class ChatMarkConversationReadResponse:
             errors = UNSET
             d["errors"] = src_dict["errors"]
 
-        chat_mark_conversation_read_response = cls(
-            data=data,
-            errors=errors,
-        )
+        self = cls.__new__(cls)
+        self.data = data
+        self.errors = errors
 
-        chat_mark_conversation_read_response.additional_properties = d
-        return chat_mark_conversation_read_response
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -41,12 +41,11 @@ class ChatMarkConversationReadResponseData:
         d = {**src_dict}
         success = d.pop("success", UNSET)
 
-        chat_mark_conversation_read_response_data = cls(
-            success=success,
-        )
+        self = cls.__new__(cls)
+        self.success = success
 
-        chat_mark_conversation_read_response_data.additional_properties = d
-        return chat_mark_conversation_read_response_data
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -85,17 +85,16 @@ class ClientForbiddenProblem:
 
         registration_url = d.pop("registration_url", UNSET)
 
-        client_forbidden_problem = cls(
-            detail=detail,
-            status=status,
-            title=title,
-            type_=type_,
-            reason=reason,
-            registration_url=registration_url,
-        )
+        self = cls.__new__(cls)
+        self.detail = detail
+        self.status = status
+        self.title = title
+        self.type_ = type_
+        self.reason = reason
+        self.registration_url = registration_url
 
-        client_forbidden_problem.additional_properties = d
-        return client_forbidden_problem
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -79,16 +79,15 @@ class ConnectionExceptionProblem:
 
         connection_issue = d.pop("connection_issue", UNSET)
 
-        connection_exception_problem = cls(
-            detail=detail,
-            status=status,
-            title=title,
-            type_=type_,
-            connection_issue=connection_issue,
-        )
+        self = cls.__new__(cls)
+        self.detail = detail
+        self.status = status
+        self.title = title
+        self.type_ = type_
+        self.connection_issue = connection_issue
 
-        connection_exception_problem.additional_properties = d
-        return connection_exception_problem
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

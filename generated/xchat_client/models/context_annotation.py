@@ -79,13 +79,12 @@ class ContextAnnotation:
             entity = UNSET
             d["entity"] = src_dict["entity"]
 
-        context_annotation = cls(
-            domain=domain,
-            entity=entity,
-        )
+        self = cls.__new__(cls)
+        self.domain = domain
+        self.entity = entity
 
-        context_annotation.additional_properties = d
-        return context_annotation
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

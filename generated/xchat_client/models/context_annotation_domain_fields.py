@@ -57,14 +57,13 @@ class ContextAnnotationDomainFields:
 
         name = d.pop("name", UNSET)
 
-        context_annotation_domain_fields = cls(
-            description=description,
-            id=id,
-            name=name,
-        )
+        self = cls.__new__(cls)
+        self.description = description
+        self.id = id
+        self.name = name
 
-        context_annotation_domain_fields.additional_properties = d
-        return context_annotation_domain_fields
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

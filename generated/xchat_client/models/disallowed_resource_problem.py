@@ -96,18 +96,17 @@ class DisallowedResourceProblem:
 
         section = d.pop("section", UNSET)
 
-        disallowed_resource_problem = cls(
-            detail=detail,
-            status=status,
-            title=title,
-            type_=type_,
-            resource_id=resource_id,
-            resource_type=resource_type,
-            section=section,
-        )
+        self = cls.__new__(cls)
+        self.detail = detail
+        self.status = status
+        self.title = title
+        self.type_ = type_
+        self.resource_id = resource_id
+        self.resource_type = resource_type
+        self.section = section
 
-        disallowed_resource_problem.additional_properties = d
-        return disallowed_resource_problem
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -81,17 +81,16 @@ class DuplicateRuleProblem:
 
         value = d.pop("value", UNSET)
 
-        duplicate_rule_problem = cls(
-            detail=detail,
-            status=status,
-            title=title,
-            type_=type_,
-            id=id,
-            value=value,
-        )
+        self = cls.__new__(cls)
+        self.detail = detail
+        self.status = status
+        self.title = title
+        self.type_ = type_
+        self.id = id
+        self.value = value
 
-        duplicate_rule_problem.additional_properties = d
-        return duplicate_rule_problem
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

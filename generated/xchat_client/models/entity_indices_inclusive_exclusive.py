@@ -49,13 +49,12 @@ class EntityIndicesInclusiveExclusive:
 
         start = d.pop("start", UNSET)
 
-        entity_indices_inclusive_exclusive = cls(
-            end=end,
-            start=start,
-        )
+        self = cls.__new__(cls)
+        self.end = end
+        self.start = start
 
-        entity_indices_inclusive_exclusive.additional_properties = d
-        return entity_indices_inclusive_exclusive
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

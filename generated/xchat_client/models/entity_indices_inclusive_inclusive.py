@@ -49,13 +49,12 @@ class EntityIndicesInclusiveInclusive:
 
         start = d.pop("start", UNSET)
 
-        entity_indices_inclusive_inclusive = cls(
-            end=end,
-            start=start,
-        )
+        self = cls.__new__(cls)
+        self.end = end
+        self.start = start
 
-        entity_indices_inclusive_inclusive.additional_properties = d
-        return entity_indices_inclusive_inclusive
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -49,13 +49,12 @@ class Error:
 
         message = d.pop("message", UNSET)
 
-        error = cls(
-            code=code,
-            message=message,
-        )
+        self = cls.__new__(cls)
+        self.code = code
+        self.message = message
 
-        error.additional_properties = d
-        return error
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -193,17 +193,16 @@ class Expansions:
             users = UNSET
             d["users"] = src_dict["users"]
 
-        expansions = cls(
-            media=media,
-            places=places,
-            polls=polls,
-            topics=topics,
-            tweets=tweets,
-            users=users,
-        )
+        self = cls.__new__(cls)
+        self.media = media
+        self.places = places
+        self.polls = polls
+        self.topics = topics
+        self.tweets = tweets
+        self.users = users
 
-        expansions.additional_properties = d
-        return expansions
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -96,18 +96,17 @@ class FieldUnauthorizedProblem:
 
         section = d.pop("section", UNSET)
 
-        field_unauthorized_problem = cls(
-            detail=detail,
-            status=status,
-            title=title,
-            type_=type_,
-            field=field,
-            resource_type=resource_type,
-            section=section,
-        )
+        self = cls.__new__(cls)
+        self.detail = detail
+        self.status = status
+        self.title = title
+        self.type_ = type_
+        self.field = field
+        self.resource_type = resource_type
+        self.section = section
 
-        field_unauthorized_problem.additional_properties = d
-        return field_unauthorized_problem
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -169,16 +169,15 @@ class FullTextEntities:
             urls = UNSET
             d["urls"] = src_dict["urls"]
 
-        full_text_entities = cls(
-            annotations=annotations,
-            cashtags=cashtags,
-            hashtags=hashtags,
-            mentions=mentions,
-            urls=urls,
-        )
+        self = cls.__new__(cls)
+        self.annotations = annotations
+        self.cashtags = cashtags
+        self.hashtags = hashtags
+        self.mentions = mentions
+        self.urls = urls
 
-        full_text_entities.additional_properties = d
-        return full_text_entities
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -73,16 +73,15 @@ class FullTextEntitiesAnnotationsItem:
 
         type_ = d.pop("type", UNSET)
 
-        full_text_entities_annotations_item = cls(
-            end=end,
-            start=start,
-            normalized_text=normalized_text,
-            probability=probability,
-            type_=type_,
-        )
+        self = cls.__new__(cls)
+        self.end = end
+        self.start = start
+        self.normalized_text = normalized_text
+        self.probability = probability
+        self.type_ = type_
 
-        full_text_entities_annotations_item.additional_properties = d
-        return full_text_entities_annotations_item
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

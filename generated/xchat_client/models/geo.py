@@ -106,15 +106,14 @@ class Geo:
 
         type_ = d.pop("type", UNSET)
 
-        geo = cls(
-            bbox=bbox,
-            geometry=geometry,
-            properties=properties,
-            type_=type_,
-        )
+        self = cls.__new__(cls)
+        self.bbox = bbox
+        self.geometry = geometry
+        self.properties = properties
+        self.type_ = type_
 
-        geo.additional_properties = d
-        return geo
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

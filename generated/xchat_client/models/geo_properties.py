@@ -27,10 +27,10 @@ class GeoProperties:
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
         d = {**src_dict}
-        geo_properties = cls()
+        self = cls.__new__(cls)
 
-        geo_properties.additional_properties = d
-        return geo_properties
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

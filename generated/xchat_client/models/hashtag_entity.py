@@ -57,14 +57,13 @@ class HashtagEntity:
 
         tag = d.pop("tag", UNSET)
 
-        hashtag_entity = cls(
-            end=end,
-            start=start,
-            tag=tag,
-        )
+        self = cls.__new__(cls)
+        self.end = end
+        self.start = start
+        self.tag = tag
 
-        hashtag_entity.additional_properties = d
-        return hashtag_entity
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -41,12 +41,11 @@ class HashtagFields:
         d = {**src_dict}
         tag = d.pop("tag", UNSET)
 
-        hashtag_fields = cls(
-            tag=tag,
-        )
+        self = cls.__new__(cls)
+        self.tag = tag
 
-        hashtag_fields.additional_properties = d
-        return hashtag_fields
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

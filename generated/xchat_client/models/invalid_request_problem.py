@@ -95,16 +95,15 @@ class InvalidRequestProblem:
             errors = UNSET
             d["errors"] = src_dict["errors"]
 
-        invalid_request_problem = cls(
-            detail=detail,
-            status=status,
-            title=title,
-            type_=type_,
-            errors=errors,
-        )
+        self = cls.__new__(cls)
+        self.detail = detail
+        self.status = status
+        self.title = title
+        self.type_ = type_
+        self.errors = errors
 
-        invalid_request_problem.additional_properties = d
-        return invalid_request_problem
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

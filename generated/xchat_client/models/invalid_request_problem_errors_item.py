@@ -68,13 +68,12 @@ class InvalidRequestProblemErrorsItem:
             parameters = UNSET
             d["parameters"] = src_dict["parameters"]
 
-        invalid_request_problem_errors_item = cls(
-            message=message,
-            parameters=parameters,
-        )
+        self = cls.__new__(cls)
+        self.message = message
+        self.parameters = parameters
 
-        invalid_request_problem_errors_item.additional_properties = d
-        return invalid_request_problem_errors_item
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -30,7 +30,7 @@ class InvalidRequestProblemErrorsItemParameters:
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
         d = {**src_dict}
-        invalid_request_problem_errors_item_parameters = cls()
+        self = cls.__new__(cls)
 
         additional_properties = {}
         for prop_name, prop_dict in d.items():
@@ -38,8 +38,8 @@ class InvalidRequestProblemErrorsItemParameters:
 
             additional_properties[prop_name] = additional_property
 
-        invalid_request_problem_errors_item_parameters.additional_properties = additional_properties
-        return invalid_request_problem_errors_item_parameters
+        self.additional_properties = additional_properties
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

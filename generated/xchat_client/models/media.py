@@ -65,15 +65,14 @@ class Media:
 
         width = d.pop("width", UNSET)
 
-        media = cls(
-            height=height,
-            media_key=media_key,
-            type_=type_,
-            width=width,
-        )
+        self = cls.__new__(cls)
+        self.height = height
+        self.media_key = media_key
+        self.type_ = type_
+        self.width = width
 
-        media.additional_properties = d
-        return media
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

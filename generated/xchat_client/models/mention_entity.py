@@ -65,15 +65,14 @@ class MentionEntity:
 
         username = d.pop("username", UNSET)
 
-        mention_entity = cls(
-            end=end,
-            start=start,
-            id=id,
-            username=username,
-        )
+        self = cls.__new__(cls)
+        self.end = end
+        self.start = start
+        self.id = id
+        self.username = username
 
-        mention_entity.additional_properties = d
-        return mention_entity
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -49,13 +49,12 @@ class MentionFields:
 
         username = d.pop("username", UNSET)
 
-        mention_fields = cls(
-            id=id,
-            username=username,
-        )
+        self = cls.__new__(cls)
+        self.id = id
+        self.username = username
 
-        mention_fields.additional_properties = d
-        return mention_fields
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -79,16 +79,15 @@ class OperationalDisconnectProblem:
 
         disconnect_type = d.pop("disconnect_type", UNSET)
 
-        operational_disconnect_problem = cls(
-            detail=detail,
-            status=status,
-            title=title,
-            type_=type_,
-            disconnect_type=disconnect_type,
-        )
+        self = cls.__new__(cls)
+        self.detail = detail
+        self.status = status
+        self.title = title
+        self.type_ = type_
+        self.disconnect_type = disconnect_type
 
-        operational_disconnect_problem.additional_properties = d
-        return operational_disconnect_problem
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

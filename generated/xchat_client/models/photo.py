@@ -81,17 +81,16 @@ class Photo:
 
         url = d.pop("url", UNSET)
 
-        photo = cls(
-            height=height,
-            media_key=media_key,
-            type_=type_,
-            width=width,
-            alt_text=alt_text,
-            url=url,
-        )
+        self = cls.__new__(cls)
+        self.height = height
+        self.media_key = media_key
+        self.type_ = type_
+        self.width = width
+        self.alt_text = alt_text
+        self.url = url
 
-        photo.additional_properties = d
-        return photo
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

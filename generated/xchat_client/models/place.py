@@ -125,19 +125,18 @@ class Place:
 
         place_type = d.pop("place_type", UNSET)
 
-        place = cls(
-            contained_within=contained_within,
-            country=country,
-            country_code=country_code,
-            full_name=full_name,
-            geo=geo,
-            id=id,
-            name=name,
-            place_type=place_type,
-        )
+        self = cls.__new__(cls)
+        self.contained_within = contained_within
+        self.country = country
+        self.country_code = country_code
+        self.full_name = full_name
+        self.geo = geo
+        self.id = id
+        self.name = name
+        self.place_type = place_type
 
-        place.additional_properties = d
-        return place
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

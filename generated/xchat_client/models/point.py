@@ -63,13 +63,12 @@ class Point:
 
         type_ = d.pop("type", UNSET)
 
-        point = cls(
-            coordinates=coordinates,
-            type_=type_,
-        )
+        self = cls.__new__(cls)
+        self.coordinates = coordinates
+        self.type_ = type_
 
-        point.additional_properties = d
-        return point
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -109,16 +109,15 @@ class Poll:
 
         voting_status = d.pop("voting_status", UNSET)
 
-        poll = cls(
-            duration_minutes=duration_minutes,
-            end_datetime=end_datetime,
-            id=id,
-            options=options,
-            voting_status=voting_status,
-        )
+        self = cls.__new__(cls)
+        self.duration_minutes = duration_minutes
+        self.end_datetime = end_datetime
+        self.id = id
+        self.options = options
+        self.voting_status = voting_status
 
-        poll.additional_properties = d
-        return poll
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

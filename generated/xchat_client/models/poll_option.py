@@ -57,14 +57,13 @@ class PollOption:
 
         votes = d.pop("votes", UNSET)
 
-        poll_option = cls(
-            label=label,
-            position=position,
-            votes=votes,
-        )
+        self = cls.__new__(cls)
+        self.label = label
+        self.position = position
+        self.votes = votes
 
-        poll_option.additional_properties = d
-        return poll_option
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -65,15 +65,14 @@ class Problem:
 
         type_ = d.pop("type", UNSET)
 
-        problem = cls(
-            detail=detail,
-            status=status,
-            title=title,
-            type_=type_,
-        )
+        self = cls.__new__(cls)
+        self.detail = detail
+        self.status = status
+        self.title = title
+        self.type_ = type_
 
-        problem.additional_properties = d
-        return problem
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -101,19 +101,18 @@ class ResourceNotFoundProblem:
 
         value = d.pop("value", UNSET)
 
-        resource_not_found_problem = cls(
-            detail=detail,
-            status=status,
-            title=title,
-            type_=type_,
-            parameter=parameter,
-            resource_id=resource_id,
-            resource_type=resource_type,
-            value=value,
-        )
+        self = cls.__new__(cls)
+        self.detail = detail
+        self.status = status
+        self.title = title
+        self.type_ = type_
+        self.parameter = parameter
+        self.resource_id = resource_id
+        self.resource_type = resource_type
+        self.value = value
 
-        resource_not_found_problem.additional_properties = d
-        return resource_not_found_problem
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -93,18 +93,17 @@ class ResourceUnavailableProblem:
 
         resource_type = d.pop("resource_type", UNSET)
 
-        resource_unavailable_problem = cls(
-            detail=detail,
-            status=status,
-            title=title,
-            type_=type_,
-            parameter=parameter,
-            resource_id=resource_id,
-            resource_type=resource_type,
-        )
+        self = cls.__new__(cls)
+        self.detail = detail
+        self.status = status
+        self.title = title
+        self.type_ = type_
+        self.parameter = parameter
+        self.resource_id = resource_id
+        self.resource_type = resource_type
 
-        resource_unavailable_problem.additional_properties = d
-        return resource_unavailable_problem
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -57,14 +57,13 @@ class Topic:
 
         name = d.pop("name", UNSET)
 
-        topic = cls(
-            description=description,
-            id=id,
-            name=name,
-        )
+        self = cls.__new__(cls)
+        self.description = description
+        self.id = id
+        self.name = name
 
-        topic.additional_properties = d
-        return topic
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -573,43 +573,42 @@ class Tweet:
             withheld = UNSET
             d["withheld"] = src_dict["withheld"]
 
-        tweet = cls(
-            attachments=attachments,
-            author_id=author_id,
-            community_id=community_id,
-            context_annotations=context_annotations,
-            conversation_id=conversation_id,
-            created_at=created_at,
-            display_text_range=display_text_range,
-            edit_controls=edit_controls,
-            edit_history_tweet_ids=edit_history_tweet_ids,
-            entities=entities,
-            geo=geo,
-            id=id,
-            in_reply_to_user_id=in_reply_to_user_id,
-            lang=lang,
-            matched_media_notes=matched_media_notes,
-            non_public_metrics=non_public_metrics,
-            note_request_suggestions=note_request_suggestions,
-            note_tweet=note_tweet,
-            organic_metrics=organic_metrics,
-            paid_partnership=paid_partnership,
-            possibly_sensitive=possibly_sensitive,
-            promoted_metrics=promoted_metrics,
-            public_metrics=public_metrics,
-            referenced_tweets=referenced_tweets,
-            reply_settings=reply_settings,
-            scopes=scopes,
-            source=source,
-            suggested_source_links=suggested_source_links,
-            suggested_source_links_with_counts=suggested_source_links_with_counts,
-            text=text,
-            username=username,
-            withheld=withheld,
-        )
+        self = cls.__new__(cls)
+        self.attachments = attachments
+        self.author_id = author_id
+        self.community_id = community_id
+        self.context_annotations = context_annotations
+        self.conversation_id = conversation_id
+        self.created_at = created_at
+        self.display_text_range = display_text_range
+        self.edit_controls = edit_controls
+        self.edit_history_tweet_ids = edit_history_tweet_ids
+        self.entities = entities
+        self.geo = geo
+        self.id = id
+        self.in_reply_to_user_id = in_reply_to_user_id
+        self.lang = lang
+        self.matched_media_notes = matched_media_notes
+        self.non_public_metrics = non_public_metrics
+        self.note_request_suggestions = note_request_suggestions
+        self.note_tweet = note_tweet
+        self.organic_metrics = organic_metrics
+        self.paid_partnership = paid_partnership
+        self.possibly_sensitive = possibly_sensitive
+        self.promoted_metrics = promoted_metrics
+        self.public_metrics = public_metrics
+        self.referenced_tweets = referenced_tweets
+        self.reply_settings = reply_settings
+        self.scopes = scopes
+        self.source = source
+        self.suggested_source_links = suggested_source_links
+        self.suggested_source_links_with_counts = suggested_source_links_with_counts
+        self.text = text
+        self.username = username
+        self.withheld = withheld
 
-        tweet.additional_properties = d
-        return tweet
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

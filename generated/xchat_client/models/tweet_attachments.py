@@ -87,14 +87,13 @@ class TweetAttachments:
             poll_ids = UNSET
             d["poll_ids"] = src_dict["poll_ids"]
 
-        tweet_attachments = cls(
-            media_keys=media_keys,
-            media_source_tweet_id=media_source_tweet_id,
-            poll_ids=poll_ids,
-        )
+        self = cls.__new__(cls)
+        self.media_keys = media_keys
+        self.media_source_tweet_id = media_source_tweet_id
+        self.poll_ids = poll_ids
 
-        tweet_attachments.additional_properties = d
-        return tweet_attachments
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

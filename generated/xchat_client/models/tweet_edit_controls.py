@@ -70,14 +70,13 @@ class TweetEditControls:
 
         is_edit_eligible = d.pop("is_edit_eligible", UNSET)
 
-        tweet_edit_controls = cls(
-            editable_until=editable_until,
-            edits_remaining=edits_remaining,
-            is_edit_eligible=is_edit_eligible,
-        )
+        self = cls.__new__(cls)
+        self.editable_until = editable_until
+        self.edits_remaining = edits_remaining
+        self.is_edit_eligible = is_edit_eligible
 
-        tweet_edit_controls.additional_properties = d
-        return tweet_edit_controls
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

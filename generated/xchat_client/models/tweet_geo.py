@@ -66,13 +66,12 @@ class TweetGeo:
 
         place_id = d.pop("place_id", UNSET)
 
-        tweet_geo = cls(
-            coordinates=coordinates,
-            place_id=place_id,
-        )
+        self = cls.__new__(cls)
+        self.coordinates = coordinates
+        self.place_id = place_id
 
-        tweet_geo.additional_properties = d
-        return tweet_geo
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -49,13 +49,12 @@ class TweetMatchedMediaNotes:
 
         note_id = d.pop("note_id", UNSET)
 
-        tweet_matched_media_notes = cls(
-            match_status=match_status,
-            note_id=note_id,
-        )
+        self = cls.__new__(cls)
+        self.match_status = match_status
+        self.note_id = note_id
 
-        tweet_matched_media_notes.additional_properties = d
-        return tweet_matched_media_notes
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -41,12 +41,11 @@ class TweetNonPublicMetrics:
         d = {**src_dict}
         impression_count = d.pop("impression_count", UNSET)
 
-        tweet_non_public_metrics = cls(
-            impression_count=impression_count,
-        )
+        self = cls.__new__(cls)
+        self.impression_count = impression_count
 
-        tweet_non_public_metrics.additional_properties = d
-        return tweet_non_public_metrics
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -74,14 +74,13 @@ class TweetNoteRequestSuggestions:
 
         suggestion_id = d.pop("suggestion_id", UNSET)
 
-        tweet_note_request_suggestions = cls(
-            source_link=source_link,
-            suggestion=suggestion,
-            suggestion_id=suggestion_id,
-        )
+        self = cls.__new__(cls)
+        self.source_link = source_link
+        self.suggestion = suggestion
+        self.suggestion_id = suggestion_id
 
-        tweet_note_request_suggestions.additional_properties = d
-        return tweet_note_request_suggestions
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

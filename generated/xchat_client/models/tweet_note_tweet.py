@@ -66,13 +66,12 @@ class TweetNoteTweet:
 
         text = d.pop("text", UNSET)
 
-        tweet_note_tweet = cls(
-            entities=entities,
-            text=text,
-        )
+        self = cls.__new__(cls)
+        self.entities = entities
+        self.text = text
 
-        tweet_note_tweet.additional_properties = d
-        return tweet_note_tweet
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

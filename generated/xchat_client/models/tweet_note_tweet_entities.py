@@ -141,15 +141,14 @@ class TweetNoteTweetEntities:
             urls = UNSET
             d["urls"] = src_dict["urls"]
 
-        tweet_note_tweet_entities = cls(
-            cashtags=cashtags,
-            hashtags=hashtags,
-            mentions=mentions,
-            urls=urls,
-        )
+        self = cls.__new__(cls)
+        self.cashtags = cashtags
+        self.hashtags = hashtags
+        self.mentions = mentions
+        self.urls = urls
 
-        tweet_note_tweet_entities.additional_properties = d
-        return tweet_note_tweet_entities
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -65,15 +65,14 @@ class TweetPromotedMetrics:
 
         retweet_count = d.pop("retweet_count", UNSET)
 
-        tweet_promoted_metrics = cls(
-            impression_count=impression_count,
-            like_count=like_count,
-            reply_count=reply_count,
-            retweet_count=retweet_count,
-        )
+        self = cls.__new__(cls)
+        self.impression_count = impression_count
+        self.like_count = like_count
+        self.reply_count = reply_count
+        self.retweet_count = retweet_count
 
-        tweet_promoted_metrics.additional_properties = d
-        return tweet_promoted_metrics
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

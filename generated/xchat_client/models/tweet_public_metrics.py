@@ -81,17 +81,16 @@ class TweetPublicMetrics:
 
         retweet_count = d.pop("retweet_count", UNSET)
 
-        tweet_public_metrics = cls(
-            bookmark_count=bookmark_count,
-            impression_count=impression_count,
-            like_count=like_count,
-            quote_count=quote_count,
-            reply_count=reply_count,
-            retweet_count=retweet_count,
-        )
+        self = cls.__new__(cls)
+        self.bookmark_count = bookmark_count
+        self.impression_count = impression_count
+        self.like_count = like_count
+        self.quote_count = quote_count
+        self.reply_count = reply_count
+        self.retweet_count = retweet_count
 
-        tweet_public_metrics.additional_properties = d
-        return tweet_public_metrics
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

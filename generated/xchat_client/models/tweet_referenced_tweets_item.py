@@ -53,13 +53,12 @@ class TweetReferencedTweetsItem:
 
         type_ = d.pop("type", UNSET)
 
-        tweet_referenced_tweets_item = cls(
-            id=id,
-            type_=type_,
-        )
+        self = cls.__new__(cls)
+        self.id = id
+        self.type_ = type_
 
-        tweet_referenced_tweets_item.additional_properties = d
-        return tweet_referenced_tweets_item
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

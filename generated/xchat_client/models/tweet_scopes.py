@@ -41,12 +41,11 @@ class TweetScopes:
         d = {**src_dict}
         followers = d.pop("followers", UNSET)
 
-        tweet_scopes = cls(
-            followers=followers,
-        )
+        self = cls.__new__(cls)
+        self.followers = followers
 
-        tweet_scopes.additional_properties = d
-        return tweet_scopes
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

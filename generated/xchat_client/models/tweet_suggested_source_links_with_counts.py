@@ -66,13 +66,12 @@ class TweetSuggestedSourceLinksWithCounts:
             url = UNSET
             d["url"] = src_dict["url"]
 
-        tweet_suggested_source_links_with_counts = cls(
-            count=count,
-            url=url,
-        )
+        self = cls.__new__(cls)
+        self.count = count
+        self.url = url
 
-        tweet_suggested_source_links_with_counts.additional_properties = d
-        return tweet_suggested_source_links_with_counts
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -71,14 +71,13 @@ class TweetWithheld:
 
         scope = d.pop("scope", UNSET)
 
-        tweet_withheld = cls(
-            copyright_=copyright_,
-            country_codes=country_codes,
-            scope=scope,
-        )
+        self = cls.__new__(cls)
+        self.copyright_ = copyright_
+        self.country_codes = country_codes
+        self.scope = scope
 
-        tweet_withheld.additional_properties = d
-        return tweet_withheld
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -143,22 +143,21 @@ class UrlEntity:
 
         url = d.pop("url", UNSET)
 
-        url_entity = cls(
-            end=end,
-            start=start,
-            description=description,
-            display_url=display_url,
-            expanded_url=expanded_url,
-            images=images,
-            media_key=media_key,
-            status=status,
-            title=title,
-            unwound_url=unwound_url,
-            url=url,
-        )
+        self = cls.__new__(cls)
+        self.end = end
+        self.start = start
+        self.description = description
+        self.display_url = display_url
+        self.expanded_url = expanded_url
+        self.images = images
+        self.media_key = media_key
+        self.status = status
+        self.title = title
+        self.unwound_url = unwound_url
+        self.url = url
 
-        url_entity.additional_properties = d
-        return url_entity
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

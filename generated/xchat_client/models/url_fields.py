@@ -127,20 +127,19 @@ class UrlFields:
 
         url = d.pop("url", UNSET)
 
-        url_fields = cls(
-            description=description,
-            display_url=display_url,
-            expanded_url=expanded_url,
-            images=images,
-            media_key=media_key,
-            status=status,
-            title=title,
-            unwound_url=unwound_url,
-            url=url,
-        )
+        self = cls.__new__(cls)
+        self.description = description
+        self.display_url = display_url
+        self.expanded_url = expanded_url
+        self.images = images
+        self.media_key = media_key
+        self.status = status
+        self.title = title
+        self.unwound_url = unwound_url
+        self.url = url
 
-        url_fields.additional_properties = d
-        return url_fields
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -57,14 +57,13 @@ class UrlImage:
 
         width = d.pop("width", UNSET)
 
-        url_image = cls(
-            height=height,
-            url=url,
-            width=width,
-        )
+        self = cls.__new__(cls)
+        self.height = height
+        self.url = url
+        self.width = width
 
-        url_image.additional_properties = d
-        return url_image
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -88,17 +88,16 @@ class UsageCapExceededProblem:
 
         scope = d.pop("scope", UNSET)
 
-        usage_cap_exceeded_problem = cls(
-            detail=detail,
-            status=status,
-            title=title,
-            type_=type_,
-            period=period,
-            scope=scope,
-        )
+        self = cls.__new__(cls)
+        self.detail = detail
+        self.status = status
+        self.title = title
+        self.type_ = type_
+        self.period = period
+        self.scope = scope
 
-        usage_cap_exceeded_problem.additional_properties = d
-        return usage_cap_exceeded_problem
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

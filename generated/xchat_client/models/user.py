@@ -283,32 +283,31 @@ class User:
             withheld = UNSET
             d["withheld"] = src_dict["withheld"]
 
-        user = cls(
-            affiliation=affiliation,
-            connection_status=connection_status,
-            created_at=created_at,
-            description=description,
-            entities=entities,
-            id=id,
-            location=location,
-            most_recent_tweet_id=most_recent_tweet_id,
-            name=name,
-            pinned_tweet_id=pinned_tweet_id,
-            profile_banner_url=profile_banner_url,
-            profile_image_url=profile_image_url,
-            protected=protected,
-            public_metrics=public_metrics,
-            receives_your_dm=receives_your_dm,
-            subscription_type=subscription_type,
-            url=url,
-            username=username,
-            verified=verified,
-            verified_type=verified_type,
-            withheld=withheld,
-        )
+        self = cls.__new__(cls)
+        self.affiliation = affiliation
+        self.connection_status = connection_status
+        self.created_at = created_at
+        self.description = description
+        self.entities = entities
+        self.id = id
+        self.location = location
+        self.most_recent_tweet_id = most_recent_tweet_id
+        self.name = name
+        self.pinned_tweet_id = pinned_tweet_id
+        self.profile_banner_url = profile_banner_url
+        self.profile_image_url = profile_image_url
+        self.protected = protected
+        self.public_metrics = public_metrics
+        self.receives_your_dm = receives_your_dm
+        self.subscription_type = subscription_type
+        self.url = url
+        self.username = username
+        self.verified = verified
+        self.verified_type = verified_type
+        self.withheld = withheld
 
-        user.additional_properties = d
-        return user
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -75,15 +75,14 @@ class UserAffiliation:
             user_id = UNSET
             d["user_id"] = src_dict["user_id"]
 
-        user_affiliation = cls(
-            badge_url=badge_url,
-            description=description,
-            url=url,
-            user_id=user_id,
-        )
+        self = cls.__new__(cls)
+        self.badge_url = badge_url
+        self.description = description
+        self.url = url
+        self.user_id = user_id
 
-        user_affiliation.additional_properties = d
-        return user_affiliation
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

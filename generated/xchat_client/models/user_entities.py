@@ -79,13 +79,12 @@ class UserEntities:
             url = UNSET
             d["url"] = src_dict["url"]
 
-        user_entities = cls(
-            description=description,
-            url=url,
-        )
+        self = cls.__new__(cls)
+        self.description = description
+        self.url = url
 
-        user_entities.additional_properties = d
-        return user_entities
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -63,12 +63,11 @@ class UserEntitiesUrl:
             urls = UNSET
             d["urls"] = src_dict["urls"]
 
-        user_entities_url = cls(
-            urls=urls,
-        )
+        self = cls.__new__(cls)
+        self.urls = urls
 
-        user_entities_url.additional_properties = d
-        return user_entities_url
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -73,16 +73,15 @@ class UserPublicMetrics:
 
         tweet_count = d.pop("tweet_count", UNSET)
 
-        user_public_metrics = cls(
-            followers_count=followers_count,
-            following_count=following_count,
-            like_count=like_count,
-            listed_count=listed_count,
-            tweet_count=tweet_count,
-        )
+        self = cls.__new__(cls)
+        self.followers_count = followers_count
+        self.following_count = following_count
+        self.like_count = like_count
+        self.listed_count = listed_count
+        self.tweet_count = tweet_count
 
-        user_public_metrics.additional_properties = d
-        return user_public_metrics
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -63,13 +63,12 @@ class UserWithheld:
 
         scope = d.pop("scope", UNSET)
 
-        user_withheld = cls(
-            country_codes=country_codes,
-            scope=scope,
-        )
+        self = cls.__new__(cls)
+        self.country_codes = country_codes
+        self.scope = scope
 
-        user_withheld.additional_properties = d
-        return user_withheld
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -57,14 +57,13 @@ class Variant:
 
         url = d.pop("url", UNSET)
 
-        variant = cls(
-            bit_rate=bit_rate,
-            content_type=content_type,
-            url=url,
-        )
+        self = cls.__new__(cls)
+        self.bit_rate = bit_rate
+        self.content_type = content_type
+        self.url = url
 
-        variant.additional_properties = d
-        return variant
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

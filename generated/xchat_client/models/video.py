@@ -197,22 +197,21 @@ class Video:
             variants = UNSET
             d["variants"] = src_dict["variants"]
 
-        video = cls(
-            height=height,
-            media_key=media_key,
-            type_=type_,
-            width=width,
-            duration_ms=duration_ms,
-            non_public_metrics=non_public_metrics,
-            organic_metrics=organic_metrics,
-            preview_image_url=preview_image_url,
-            promoted_metrics=promoted_metrics,
-            public_metrics=public_metrics,
-            variants=variants,
-        )
+        self = cls.__new__(cls)
+        self.height = height
+        self.media_key = media_key
+        self.type_ = type_
+        self.width = width
+        self.duration_ms = duration_ms
+        self.non_public_metrics = non_public_metrics
+        self.organic_metrics = organic_metrics
+        self.preview_image_url = preview_image_url
+        self.promoted_metrics = promoted_metrics
+        self.public_metrics = public_metrics
+        self.variants = variants
 
-        video.additional_properties = d
-        return video
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -73,16 +73,15 @@ class VideoNonPublicMetrics:
 
         playback_75_count = d.pop("playback_75_count", UNSET)
 
-        video_non_public_metrics = cls(
-            playback_0_count=playback_0_count,
-            playback_100_count=playback_100_count,
-            playback_25_count=playback_25_count,
-            playback_50_count=playback_50_count,
-            playback_75_count=playback_75_count,
-        )
+        self = cls.__new__(cls)
+        self.playback_0_count = playback_0_count
+        self.playback_100_count = playback_100_count
+        self.playback_25_count = playback_25_count
+        self.playback_50_count = playback_50_count
+        self.playback_75_count = playback_75_count
 
-        video_non_public_metrics.additional_properties = d
-        return video_non_public_metrics
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -81,17 +81,16 @@ class VideoPromotedMetrics:
 
         view_count = d.pop("view_count", UNSET)
 
-        video_promoted_metrics = cls(
-            playback_0_count=playback_0_count,
-            playback_100_count=playback_100_count,
-            playback_25_count=playback_25_count,
-            playback_50_count=playback_50_count,
-            playback_75_count=playback_75_count,
-            view_count=view_count,
-        )
+        self = cls.__new__(cls)
+        self.playback_0_count = playback_0_count
+        self.playback_100_count = playback_100_count
+        self.playback_25_count = playback_25_count
+        self.playback_50_count = playback_50_count
+        self.playback_75_count = playback_75_count
+        self.view_count = view_count
 
-        video_promoted_metrics.additional_properties = d
-        return video_promoted_metrics
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:

@@ -41,12 +41,11 @@ class VideoPublicMetrics:
         d = {**src_dict}
         view_count = d.pop("view_count", UNSET)
 
-        video_public_metrics = cls(
-            view_count=view_count,
-        )
+        self = cls.__new__(cls)
+        self.view_count = view_count
 
-        video_public_metrics.additional_properties = d
-        return video_public_metrics
+        self.additional_properties = d
+        return self
 
     @property
     def additional_keys(self) -> list[str]:
