@@ -1,7 +1,8 @@
 """
 Calls X's two operations over and over in one way, and says what that took; each way is a fresh process.
 
-``python -m benchmarks.callers WAY URL COUNT`` prints JSON: seconds and seconds of CPU time, for gets and for marks.
+``python -m benchmarks.callers WAY URL COUNT`` prints JSON: seconds and seconds of CPU time, for gets and for marks;
+with ``--profile`` instead which part of the time of gets each package takes.
 All ways send the same path, query, body and token, and end with the answer's JSON as a dict; X's SDK with its model.
 """
 
@@ -14,6 +15,8 @@ import time
 from collections.abc import Callable
 from itertools import cycle, islice
 from typing import Any
+
+from benchmarks.profiling import shares
 
 CONVERSATION, MESSAGE, TOKEN = "g1800000000000000000", "1987654321987654399", "benchmark-token"
 # Another one each time, so that nothing is gained by remembering whole requests.
@@ -139,13 +142,16 @@ WAYS = {"httpx": plain_httpx, "requests": plain_requests, "xdk": xdk, "generated
 
 def measured(call: Call, count: int) -> dict[str, float]:
     """Call, and say what it took."""
-    for conversation in CONVERSATIONS[:20]:  # connections, caches
-        call(conversation)
-    wanted = list(islice(cycle(CONVERSATIONS), count))
+    all_of(call, 20)  # connections, caches
     began, cpu = time.perf_counter(), time.process_time()
-    for conversation in wanted:
-        call(conversation)
+    all_of(call, count)
     return {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
+
+
+def all_of(call: Call, count: int) -> None:
+    """Call for one conversation after the other."""
+    for conversation in islice(cycle(CONVERSATIONS), count):
+        call(conversation)
 
 
 def as_dict(answer: Any) -> Any:
@@ -155,10 +161,14 @@ def as_dict(answer: Any) -> Any:
 
 def main() -> None:
     """Print what it took."""
-    way, url, count = sys.argv[1:]
+    way, url, count = sys.argv[1:4]
     get, mark = WAYS[way](url)
     if not as_dict(get(CONVERSATION))["data"] or as_dict(mark(CONVERSATION))["data"]["success"] is not True:
         sys.exit("another answer than expected")
+    if sys.argv[4:] == ["--profile"]:
+        all_of(get, 20)
+        print(json.dumps(shares(lambda: all_of(get, int(count)))))
+        return
     print(json.dumps({"get": measured(get, int(count)), "mark": measured(mark, int(count))}))
 
 

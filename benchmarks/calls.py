@@ -8,10 +8,15 @@ from benchmarks.tables import Table
 
 
 def tables(bench: Bench) -> list[Table]:
-    """Measure, and give a table for each operation."""
-    count = bench.some(2000, 20)
+    """Measure, and give a table for each operation, and one of what takes the time."""
     with answering(bench) as url:
-        found = bench.by_turns(WAYS, lambda way: bench.said("-m", "benchmarks.callers", way, url, str(count)))
+        return [*timed(bench, url), profiled(bench, url)]
+
+
+def timed(bench: Bench, url: str) -> list[Table]:
+    """Measure calls."""
+    count = bench.some(2000, 20)
+    found = bench.by_turns(WAYS, lambda way: bench.said("-m", "benchmarks.callers", way, url, str(count)))
     made = []
     for operation in ("get", "mark"):
         table = Table(
@@ -31,3 +36,20 @@ def tables(bench: Bench) -> list[Table]:
             )
         made.append(table)
     return made
+
+
+def profiled(bench: Bench, url: str) -> Table:
+    """Tell what takes the time of a get."""
+    count = str(bench.some(500, 20))
+    found = bench.by_turns(
+        ["httpx", "generated client", "hook"],
+        lambda way: bench.said("-m", "benchmarks.callers", way, url, count, "--profile"),
+    )
+    table = Table(
+        "calls",
+        f"where the time of {count} gets goes, % under the profiler; medians of {bench.rounds} fresh processes",
+        notes=["sockets: sending, and waiting for the answer; what is written in C counts for who calls it"],
+    )
+    for way, results in found.items():
+        table.add(way, **{package: 100 * median(results, package) for package in results[0]})
+    return table

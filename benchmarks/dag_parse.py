@@ -19,6 +19,7 @@ MODULES = [
     "airflow.providers.standard.operators.bash",
     "airflow.providers.standard.sensors.date_time",
     "airflow.providers.standard.triggers.temporal",
+    "airflow.triggers.base",
     "airflow.providers.slack.operators.slack",
     "airflow.providers.http.operators.http",
     "airflow.providers.airbyte.operators.airbyte",

@@ -30,6 +30,7 @@ def _times(bench: Bench) -> Table:
         f"{count} conversations, {AT_ONCE} at a time; medians of {bench.rounds} fresh processes",
         notes=[
             "ideal: the latency alone; reuse: requests on a connection that was open already",
+            f"{AT_ONCE} at a time need {AT_ONCE} connections, so that of {ALL} requests {ALL - AT_ONCE} can reuse one",
             f"the hook was given {bench.some(FEW, 10)}, one after the other",
         ],
     )
@@ -52,9 +53,7 @@ def _times(bench: Bench) -> Table:
                 seconds=median(results, "seconds"),
                 ideal=number * latency / at_once,
                 CPU_seconds=median(results, "cpu"),
-                requests=median(results, "requests"),
-                connections=median(results, "connections"),
-                reuse=f"{100 * (1 - median(results, 'connections') / median(results, 'requests')):.1f} %",
+                **_connections(results),
             )
     return table
 
@@ -62,20 +61,29 @@ def _times(bench: Bench) -> Table:
 def _sizes(bench: Bench) -> Table:
     table = Table(
         "many_conversations",
-        f"JSON Lines, {AT_ONCE} at a time, a server that answers at once; one fresh process each",
-        notes=["memory: the most the process had, beyond what it had after it fetched one conversation"],
+        f"JSON Lines, {AT_ONCE} at a time, a server that answers at once; medians of {bench.rounds} fresh processes",
+        notes=["memory: the most that the process had, beyond what it had after it fetched one conversation"],
     )
-    for size in SIZES:
-        number = bench.some(size, size // 500)
-        result = _fetched(bench, 0.0, "operator", number, "out.jsonl")
+    sizes = {f"{number} conversations": number for number in (bench.some(size, size // 500) for size in SIZES)}
+
+    def fetched(name: str) -> dict[str, Any]:
+        return _fetched(bench, 0.0, "operator", sizes[name], "out.jsonl")
+
+    for name, results in bench.by_turns(sizes, fetched).items():
+        seconds = median(results, "seconds")
         table.add(
-            f"{number} conversations",
-            seconds=result["seconds"],
-            ms_each=1000 * result["seconds"] / number,
-            memory_MiB=result["megabytes"],
-            requests=result["requests"],
+            name,
+            seconds=seconds,
+            ms_each=1000 * seconds / sizes[name],
+            memory_MiB=median(results, "megabytes"),
+            **_connections(results),
         )
     return table
+
+
+def _connections(results: list[dict[str, Any]]) -> dict[str, Any]:
+    requests, connections = (median(results, name) for name in ("requests", "connections"))
+    return {"requests": requests, "connections": connections, "reuse": f"{100 * (1 - connections / requests):.2f} %"}
 
 
 def _fetched(bench: Bench, latency: float, way: str, count: int, output: str) -> dict[str, Any]:

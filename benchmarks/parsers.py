@@ -63,15 +63,26 @@ def xdk() -> Parse:
 
 
 def pydantic() -> Parse:
-    """Read it into pydantic models of what the answer has, straight from the bytes."""
+    """Read it into pydantic models of what the answer has."""
+    validate = pydantic_answer().model_validate
+    return lambda content: validate(json.loads(content))
+
+
+def pydantic_bytes() -> Parse:
+    """Read it into the same models straight from the bytes, without the JSON as a dict."""
+    parse: Parse = pydantic_answer().model_validate_json
+    return parse
+
+
+def pydantic_answer() -> Any:
+    """Make pydantic models of what the answer has."""
     from pydantic import create_model
 
     def make(name: str, members: dict[str, Any]) -> Any:
         fields: dict[str, Any] = {each: (kind, ...) for each, kind in members.items()}
         return create_model(name, **fields)
 
-    parse: Parse = answer_type(make).model_validate_json
-    return parse
+    return answer_type(make)
 
 
 def msgspec() -> Parse:
@@ -105,7 +116,8 @@ WAYS = {
     "xchat_client": ours,
     "stock generator": stock,
     "xdk": xdk,
-    "pydantic": pydantic,
+    "pydantic, lean": pydantic,
+    "pydantic, lean, from bytes": pydantic_bytes,
     "msgspec": msgspec,
 }
 

@@ -1,4 +1,4 @@
-"""What each outcome costs: requests, counted by the sandbox, beside the least that there could be."""
+"""What each outcome costs: requests, counted by the sandbox, beside what it would ideally cost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Outcome:
 
     :param name: what it is
     :param what: what ``spending.py`` calls it
-    :param least: how many requests it takes at least
+    :param ideal: how many requests it takes at least, and of one that polls, how many there are intervals for
     :param number: how many times, tasks or intervals
     :param interval: how long (seconds) an interval is
     :param signs_in: whether with tokens that are refreshed, of which the first has expired
@@ -32,7 +32,7 @@ class Outcome:
 
     name: str
     what: str
-    least: int
+    ideal: int
     number: int = 1
     interval: float = 0.0
     signs_in: bool = False
@@ -46,6 +46,7 @@ def tables(bench: Bench) -> list[Table]:
         "thrift",
         "requests to X for each outcome, counted by the sandbox",
         notes=[
+            "ideal: the least that there could be; of what polls, one for each conversation and interval",
             "an hour is 60 intervals, of a second each and not a minute; what an answer takes comes on top of each,",
             "so that a few fewer fit in",
         ],
@@ -99,7 +100,7 @@ def counted(bench: Bench, outcome: Outcome) -> dict[str, Any]:
         refreshes = len(sandbox.token_requests())
     return {
         "requests": len(statuses),
-        "least": outcome.least,
+        "ideal": outcome.ideal,
         "refreshes": refreshes,
         "refused": sum(status in {401, 429} for status in statuses),
     }
