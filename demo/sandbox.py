@@ -81,18 +81,20 @@ def sandbox(*options: str) -> Iterator[str]:
             process.wait()
 
 
-def asked(url: str, body: Mapping[str, Any] | None = None, token: str | None = None) -> Any:
+def asked(url: str, body: Mapping[str, Any] | None = None, token: str | None = None, method: str | None = None) -> Any:
     """
     Ask for JSON.
 
     :param url: the sandbox's, or Airflow's
     :param body: to send, as JSON
     :param token: to send as a bearer token
+    :param method: another HTTP method than GET, or POST with a body
     :return: the answer
     """
     headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=30) as answer:
+    request = urllib.request.Request(url, data, headers, method=method)
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 

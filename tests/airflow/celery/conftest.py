@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from demo.sandbox import asked
 from xchat_sandbox import PUBLIC_CLIENT_ID, Sandbox, generated_ids, running_sandbox
 
 HERE = Path(__file__).parent
@@ -134,8 +135,8 @@ class Cluster:
 
     def rest(self, path: str, body: Any = None) -> Any:
         if not self._token:
-            self._token = _asked(f"{self.url}/auth/token")["access_token"]
-        return _asked(f"{self.url}/api/v2/{path}", body, self._token)
+            self._token = asked(f"{self.url}/auth/token")["access_token"]
+        return asked(f"{self.url}/api/v2/{path}", body, self._token)
 
     def tasks(self, run_id: str) -> dict[tuple[str, int], Any]:
         found: list[Any] = []
@@ -198,13 +199,6 @@ class Cluster:
     def dump(self) -> str:
         """Tell everything that stands in the metadata database."""
         return subprocess.run(["pg_dump", self.database], capture_output=True, text=True, check=True).stdout
-
-
-def _asked(url: str, body: Any = None, token: str = "") -> Any:
-    headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
-    request = urllib.request.Request(url, None if body is None else json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)
 
 
 def _listens(url: str) -> bool:

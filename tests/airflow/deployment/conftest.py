@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -11,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +19,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, sync_playwright
 
 from airflow_provider_xchat.provider_info import CONNECTION_FIELDS, FIELD_BEHAVIOUR
+from demo.sandbox import asked
 
 ROOT = Path(__file__).parent.parent.parent.parent
 CHROMIUM = shutil.which("chromium")
@@ -57,14 +56,14 @@ class Up:
 
     def sandbox(self, path: str, body: Any = None) -> Any:
         """Ask the sandbox about itself."""
-        return _asked(self.said("sandbox").rpartition("/")[0] + path, body)
+        return asked(self.said("sandbox").rpartition("/")[0] + path, body)
 
     def rest(self, path: str, body: Any = None, method: str | None = None) -> Any:
         """Ask Airflow's REST API."""
         if self._token is None:
             login = {"username": self.said("login"), "password": self.said("password")}
-            self._token = _asked(f"{self.url}/auth/token", login)["access_token"]
-        return _asked(f"{self.url}/api/v2/{path}", body, self._token, method)
+            self._token = asked(f"{self.url}/auth/token", login)["access_token"]
+        return asked(f"{self.url}/api/v2/{path}", body, self._token, method)
 
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
         self.until(lambda: dag_id in {dag["dag_id"] for dag in self.rest("dags")["dags"]})
@@ -95,13 +94,6 @@ class Up:
                 log = (self.home / "standalone.log").read_text(errors="replace")
                 pytest.fail(f"waited in vain\n{self.printed}\n{log[-5000:]}")
             time.sleep(0.5)
-
-
-def _asked(url: str, body: Any = None, token: str | None = None, method: str | None = None) -> Any:
-    headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
-    request = urllib.request.Request(url, None if body is None else json.dumps(body).encode(), headers, method=method)
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from airflow_provider_xchat.tokens import Grant
+from demo.sandbox import asked
 from xchat_sandbox import PUBLIC_CLIENT_ID, Client, Sandbox, running_sandbox
 
 HERE = Path(__file__).parent
@@ -242,19 +243,12 @@ def _test_by_command(fleet: Fleet, connection: str) -> None:
 
 def _test_by_server(fleet: Fleet, connection: str, url: str) -> None:
     """As the connection form does it: with what the server shows of a connection, secrets hidden."""
-    token = _asked(f"{url}/auth/token")["access_token"]
-    shown = _asked(f"{url}/api/v2/connections/{connection}", token)
+    token = asked(f"{url}/auth/token")["access_token"]
+    shown = asked(f"{url}/api/v2/connections/{connection}", token=token)
     fleet.printed += json.dumps(shown)
-    answer = _asked(f"{url}/api/v2/connections/test", token, shown)
+    answer = asked(f"{url}/api/v2/connections/test", shown, token)
     fleet.tests[connection, "server"] = json.dumps(answer)
     fleet.printed += json.dumps(answer)
-
-
-def _asked(url: str, token: str = "", body: Any = None) -> Any:
-    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-    request = urllib.request.Request(url, None if body is None else json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
 
 
 def _wait_for_runs(fleet: Fleet, dag_ids: set[str]) -> None:
