@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -70,11 +70,12 @@ class ManyConversations:
         self._keep_answers = keep_answers
         self._try_number = try_number
         self._saving = threading.Lock()
-        self.wanted: list[str] = []
-        self.answers: dict[str, Any] = {}
-        self.fetched: set[str] = set()
-        self.errors: dict[str, dict[str, Any]] = {}
-        self._todo: list[str] = []
+        # Each conversation that is wanted, in order, and whether it is there: all that is held of it, with answers in a
+        # file, as there may be very many.
+        self._wanted: dict[str, bool] = {}
+        self._fetched = 0
+        self._answers: dict[str, Any] = {}
+        self._errors: dict[str, dict[str, Any]] = {}
         self._unsaved: list[Record] = []
         self._failures_in_a_row = 0
         self._stopped_by: XChatError | None = None
@@ -88,14 +89,16 @@ class ManyConversations:
         :raises XChatRateLimitError: when the rest has to wait for the limit; what there is, is kept
         :raises XChatError: when something is wrong that concerns all of them; what there is, is kept
         """
+        refused = self._want(conversation_ids)
         await in_thread(self._recall)
-        self._want(conversation_ids)
-        # From the end of a list, so that the first is popped first.
-        self._todo = [each for each in reversed(self.wanted) if each not in self.fetched and each not in self.errors]
-        if self.fetched:
-            log.info("%d of %d conversations are there from before", len(self.fetched), len(self.wanted))
-        at_once = min(max_concurrency, len(self._todo))
-        workers = [asyncio.create_task(self._work(max_concurrency)) for _ in range(at_once)]
+        for identifier, error in refused.items():
+            if identifier not in self._errors:
+                self._failed(identifier, error)
+        if self._fetched:
+            log.info("%d of %d conversations are there from before", self._fetched, len(self._wanted))
+        todo = (each for each, there in self._wanted.items() if not there and each not in self._errors)
+        at_once = min(max_concurrency, len(self._wanted) - self._fetched - len(self._errors))
+        workers = [asyncio.create_task(self._work(todo, max_concurrency)) for _ in range(at_once)]
         keeper = asyncio.create_task(self._keep())
         try:
             await asyncio.gather(*workers)
@@ -116,12 +119,25 @@ class ManyConversations:
         :param path: where the answers are; None to have them in it
         :return: the counts, and the path or the answers and errors by conversation id
         """
-        fetched = [identifier for identifier in self.wanted if identifier in self.fetched]
-        counts = {"requested": len(self.wanted), "fetched": len(fetched), "failed": len(self.errors)}
+        counts = {"requested": len(self._wanted), "fetched": self._fetched, "failed": len(self._errors)}
         if path is not None:
             return {"path": path, **counts}
-        answers = {identifier: self.answers[identifier] for identifier in fetched}
-        return {**counts, "conversations": answers, "errors": self.errors}
+        answers = {identifier: self._answers[identifier] for identifier, there in self._wanted.items() if there}
+        return {**counts, "conversations": answers, "errors": self._errors}
+
+    def records(self) -> Iterator[Record]:
+        """
+        Give what came of each conversation.
+
+        :return: records of answers, in the order in which they came, and then those of errors
+        """
+        left = dict(self._wanted)
+        for record in self._progress.records():
+            # An answer is there twice where two tries ran at once.
+            if "error" not in record and left.pop(str(record["conversation_id"]), False):
+                yield record
+        for identifier, error in self._errors.items():
+            yield self._record_of(identifier, error)
 
     def failure(self, fail_on: str) -> XChatConversationsError | None:
         """
@@ -130,16 +146,15 @@ class ManyConversations:
         :param fail_on: whether ``"any"`` failure counts as one, only that of ``"all"``, or ``"never"`` one
         :return: the error to raise, if any
         """
-        some = not self.fetched.isdisjoint(self.wanted)
-        if not self.errors or fail_on == "never" or (fail_on == "all" and some):
+        if not self._errors or fail_on == "never" or (fail_on == "all" and self._fetched):
             return None
-        identifier, first = next(iter(self.errors.items()))
+        identifier, first = next(iter(self._errors.items()))
         message = (
-            f"{len(self.errors)} of {len(self.wanted)} conversations could not be fetched; the first is {identifier}:"
+            f"{len(self._errors)} of {len(self._wanted)} conversations could not be fetched; the first is {identifier}:"
             f" {first['message']}"
         )
-        may_pass = any(error["may_pass"] for error in self.errors.values())
-        return (XChatConversationsError if may_pass else XChatConversationsRefusedError)(message, self.errors)
+        may_pass = any(error["may_pass"] for error in self._errors.values())
+        return (XChatConversationsError if may_pass else XChatConversationsRefusedError)(message, self._errors)
 
     def _recall(self) -> None:
         try:
@@ -152,26 +167,27 @@ class ManyConversations:
     def _remember(self, records: Iterable[Record]) -> None:
         for record in records:
             identifier = str(record["conversation_id"])
+            if identifier not in self._wanted:  # any more: the list may come from another task, which was run again
+                continue
             if "error" not in record:
-                self.errors.pop(identifier, None)
+                self._errors.pop(identifier, None)
                 self._have(identifier, record.get("answer"))
-            elif record.get("try_number") == self._try_number:
-                self.errors[identifier] = record["error"]
+            elif record.get("try_number") == self._try_number and not self._wanted[identifier]:
+                self._errors[identifier] = record["error"]
 
-    def _want(self, conversation_ids: Sequence[Any]) -> None:
+    def _want(self, conversation_ids: Sequence[Any]) -> dict[str, XChatInputError]:
+        refused = {}
         for value in conversation_ids:
             try:
                 identifier = checked_conversation_id(value)
             except XChatInputError as error:
                 identifier = str(value)[:100]
-                if identifier not in self.errors:
-                    self._failed(identifier, error)
-            self.wanted.append(identifier)
-        self.wanted = list(dict.fromkeys(self.wanted))
+                refused[identifier] = error
+            self._wanted[identifier] = False
+        return refused
 
-    async def _work(self, max_concurrency: int) -> None:
-        while self._todo and self._stopped_by is None:
-            identifier = self._todo.pop()
+    async def _work(self, todo: Iterator[str], max_concurrency: int) -> None:
+        while self._stopped_by is None and (identifier := next(todo, None)) is not None:
             try:
                 answer = await self._hook.aget_conversation(identifier, **self._arguments)
             except XChatError as error:
@@ -188,9 +204,10 @@ class ManyConversations:
                 self._have(identifier, answer)
 
     def _have(self, identifier: str, answer: Any) -> None:
-        self.fetched.add(identifier)
+        self._fetched += not self._wanted[identifier]
+        self._wanted[identifier] = True
         if self._keep_answers:
-            self.answers[identifier] = answer
+            self._answers[identifier] = answer
 
     def _failed(self, identifier: str, error: XChatError) -> None:
         log.warning("conversation %s: %s", identifier, error)
@@ -200,8 +217,11 @@ class ManyConversations:
             "status": error.status if isinstance(error, XChatAPIError) else None,
             "may_pass": not isinstance(error, AirflowFailException),
         }
-        self.errors[identifier] = told
-        self._unsaved.append({"conversation_id": identifier, "error": told, "try_number": self._try_number})
+        self._errors[identifier] = told
+        self._unsaved.append(self._record_of(identifier, told))
+
+    def _record_of(self, identifier: str, error: Mapping[str, Any]) -> Record:
+        return {"conversation_id": identifier, "error": error, "try_number": self._try_number}
 
     async def _keep(self) -> None:
         """Save as often as the place lets, so that a process that is killed loses what was under way, and no more."""
@@ -242,7 +262,7 @@ class ManyConversations:
             log.warning("another try will fetch again what could not be saved", exc_info=True)
 
     def _so_far(self) -> str:
-        return f"{len(self.fetched)} of {len(self.wanted)} conversations fetched, {len(self.errors)} failed"
+        return f"{self._fetched} of {len(self._wanted)} conversations fetched, {len(self._errors)} failed"
 
 
 def _concerns_all(error: XChatError) -> bool:

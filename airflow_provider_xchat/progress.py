@@ -63,15 +63,15 @@ class Progress:
         """
         self._lines.append("".join(json.dumps(record) + "\n" for record in records))
 
-    def write_output(self) -> None:
-        """Write the latest record of each conversation to the output, if there is one."""
-        if self._output is None:
-            return
-        latest = {record["conversation_id"]: number for number, record in enumerate(self.records())}
-        with _whole(self._output) as file:
-            for number, record in enumerate(self.records()):
-                if latest[record["conversation_id"]] == number:
-                    file.write(json.dumps(record) + "\n")
+    def write_output(self, records: Iterable[Record]) -> None:
+        """
+        Write the output, if there is one; it is there when it is complete, and not before.
+
+        :param records: one for each conversation
+        """
+        if self._output is not None:
+            with _whole(self._output) as file:
+                file.writelines(json.dumps(record) + "\n" for record in records)
 
     def forget(self) -> None:
         """Remove what was kept; when that fails, it is only logged, as the task is done."""
@@ -160,8 +160,9 @@ class _ChunkedLines:
             self._number, self._last = number, ""
 
     def append(self, text: str) -> None:
-        self._last += text
-        self._chunks.put(self._number, self._last)
+        last = self._last + text
+        self._chunks.put(self._number, last)
+        self._last = last
         if len(self._last) >= self._chunks.size:
             self._number, self._last = self._number + 1, ""
 

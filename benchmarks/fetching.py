@@ -34,7 +34,8 @@ def by_operator(ids: list[str], output: str) -> int:
     operator = GetChatConversationsOperator(
         task_id="many", conversation_ids=ids, max_concurrency=AT_ONCE, output_path=output or None
     )
-    ti = SimpleNamespace(dag_id="d", run_id="r", task_id="many", map_index=-1, try_number=1, max_tries=0)
+    names = {"dag_id": "d", "run_id": "r", "task_id": "many", "map_index": -1, "try_number": 1, "max_tries": 0}
+    ti = SimpleNamespace(**names, xcom_push=lambda **_: None)
     result = operator.ask({"ti": ti})  # type: ignore[typeddict-item]  # what it needs of it
     return int(result["fetched"])
 

@@ -111,7 +111,7 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
         asyncio.run(many.fetch(identifiers, max_concurrency))
         path = None if self.output_path is None else str(self.output_path)
         result = many.result(path)
-        progress.write_output()
+        progress.write_output(many.records())
         failure = many.failure(fail_on)
         # After the last try, nobody would remove it.
         if failure is None or isinstance(failure, AirflowFailException) or _is_last_try(context):

@@ -21,7 +21,6 @@ from airflow_provider_xchat.exceptions import (
     XChatRateLimitError,
     XChatServerError,
 )
-from airflow_provider_xchat.many_conversations import ManyConversations
 from airflow_provider_xchat.operators.xchat import GetChatConversationsOperator
 from airflow_provider_xchat.progress import progress_of
 from xchat_sandbox import generated_ids, running_sandbox
@@ -243,6 +242,30 @@ class TestOutput:
         assert task.run(output_path=str(path))["fetched"] == 60
         assert len(lines(path)) == 60
 
+    @pytest.mark.parametrize("output", [True, False])
+    def test_the_next_try_is_given_another_list(self, task, sandbox, tmp_path, output):
+        sandbox.faults([{"kind": "status", "status": 503, "conversation_id": IDS[3], "times": 4}])
+        path = tmp_path / "many.jsonl" if output else None
+        with pytest.raises(XChatConversationsError):
+            task.run(output_path=path)
+        task.try_number = 2
+        result = task.run(output_path=path, conversation_ids=[*IDS[:20], "g404"], fail_on="all")
+        assert (result["requested"], result["fetched"], result["failed"]) == (21, 20, 1)
+        assert asked(sandbox)[63:] == [IDS[3], "g404"]
+        written = [record["conversation_id"] for record in lines(path)] if path else list(result["conversations"])
+        assert sorted(written) == sorted([*IDS[:20], "g404"] if path else IDS[:20])
+
+    def test_two_tries_at_once_write_each_answer_once(self, task, sandbox, tmp_path):
+        sandbox.faults([{"kind": "status", "status": 503, "conversation_id": IDS[3], "times": 4}])
+        path = tmp_path / "many.jsonl"
+        with pytest.raises(XChatConversationsError):
+            task.run(output_path=path)
+        (partial,) = tmp_path.glob("*.partial")
+        partial.write_text(2 * partial.read_text(encoding="utf-8"), encoding="utf-8")
+        task.try_number = 2
+        assert task.run(output_path=path)["fetched"] == 60
+        assert sorted(record["conversation_id"] for record in lines(path)) == IDS
+
 
 @pytest.mark.parametrize("output", [True, False])
 def test_a_killed_task_is_gone_on_with(sandbox, tmp_path, migrated_database, airflow_environment, output):
@@ -275,11 +298,27 @@ def test_a_killed_task_is_gone_on_with(sandbox, tmp_path, migrated_database, air
         assert len({record["conversation_id"] for record in lines(Path(path))}) == 400
 
 
+def test_what_could_not_be_saved_is_saved_once():
+    class Down(State):
+        def set(self, key, value):
+            if not self:
+                self["down"] = "once"
+                raise ConnectionError("the state store is down")
+            super().set(key, value)
+
+    context = {"ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1), "task_state_store": Down()}
+    progress = progress_of(context, None)
+    records = [{"conversation_id": each, "answer": {}} for each in IDS[:3]]
+    with pytest.raises(ConnectionError):
+        progress.add(records)
+    progress.add(records)
+    assert list(progress.records()) == records
+
+
 def test_progress_is_kept_apart(task):
     def place(**changed):
         names = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1, **changed}
         return progress_of({"ti": SimpleNamespace(**names), "task_state_store": None}, None)
 
-    assert ManyConversations  # what is recalled is tested above
     keys = {repr(vars(place(**changed)._lines._chunks)["_key"]) for changed in ({}, {"run_id": "s"}, {"map_index": 1})}
     assert len(keys) == 3
