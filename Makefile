@@ -15,7 +15,7 @@ help:
 	@echo "make lint      ruff, mypy --strict, import rules"
 	@echo "make generate  regenerate the client from openapi.yaml and codegen/overlay.yaml"
 	@echo "make check     fail when generated files are not what generate would write"
-	@echo "make bench     measure everything beside its peers; half an hour (ARGS=--short shows only that it runs)"
+	@echo "make bench     measure everything beside its peers; 45 minutes (ARGS=--short shows only that it runs)"
 	@echo "make docs      build the user documentation into site/ (make docs-serve shows it while you write)"
 
 setup: $(READY)
