@@ -73,7 +73,6 @@ class ManyConversations:
         # Each conversation that is wanted, in order, and whether it is there: all that is held of it, with answers in a
         # file, as there may be very many.
         self._wanted: dict[str, bool] = {}
-        self._fetched = 0
         self._answers: dict[str, Any] = {}
         self._errors: dict[str, dict[str, Any]] = {}
         self._unsaved: list[Record] = []
@@ -156,6 +155,10 @@ class ManyConversations:
         may_pass = any(error["may_pass"] for error in self._errors.values())
         return (XChatConversationsError if may_pass else XChatConversationsRefusedError)(message, self._errors)
 
+    @property
+    def _fetched(self) -> int:
+        return sum(self._wanted.values())
+
     def _recall(self) -> None:
         try:
             self._remember(self._progress.records())
@@ -204,7 +207,6 @@ class ManyConversations:
                 self._have(identifier, answer)
 
     def _have(self, identifier: str, answer: Any) -> None:
-        self._fetched += not self._wanted[identifier]
         self._wanted[identifier] = True
         if self._keep_answers:
             self._answers[identifier] = answer

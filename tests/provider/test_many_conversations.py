@@ -249,7 +249,8 @@ class TestOutput:
         with pytest.raises(XChatConversationsError):
             task.run(output_path=path)
         task.try_number = 2
-        result = task.run(output_path=path, conversation_ids=[*IDS[:20], "g404"], fail_on="all")
+        arguments = {"output_path": path, "conversation_ids": [*IDS[:20], "g404"], "fail_on": "all"}
+        result = task.run(max_concurrency=1, **arguments)
         assert (result["requested"], result["fetched"], result["failed"]) == (21, 20, 1)
         assert asked(sandbox)[63:] == [IDS[3], "g404"]
         written = [record["conversation_id"] for record in lines(path)] if path else list(result["conversations"])
