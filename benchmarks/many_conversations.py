@@ -30,7 +30,7 @@ def _times(bench: Bench) -> Table:
         f"{count} conversations, {AT_ONCE} at a time; medians of {bench.rounds} fresh processes",
         notes=[
             "ideal: the latency alone; reuse: requests on a connection that was open already",
-            f"{AT_ONCE} at a time need {AT_ONCE} connections, so that of {ALL} requests {ALL - AT_ONCE} can reuse one",
+            f"{AT_ONCE} at a time need {AT_ONCE} connections, which {count - AT_ONCE} of {count} requests can reuse",
             f"the hook was given {bench.some(FEW, 10)}, one after the other",
         ],
     )
