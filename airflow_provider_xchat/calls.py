@@ -13,19 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from xchat_client.api.chat import get_chat_conversation, mark_chat_conversation_read
-from xchat_client.models.chat_mark_conversation_read_request import ChatMarkConversationReadRequest
-from xchat_client.models.get_chat_conversation_chat_conversation_fields_item import (
-    GET_CHAT_CONVERSATION_CHAT_CONVERSATION_FIELDS_ITEM_VALUES as KNOWN_FIELDS,
-)
-from xchat_client.models.get_chat_conversation_expansions_item import (
-    GET_CHAT_CONVERSATION_EXPANSIONS_ITEM_VALUES as KNOWN_EXPANSIONS,
-)
-from xchat_client.models.get_chat_conversation_user_fields_item import (
-    GET_CHAT_CONVERSATION_USER_FIELDS_ITEM_VALUES as KNOWN_USER_FIELDS,
-)
+from xchat_client.models import MarkChatConversationReadRequest
 
 from airflow_provider_xchat.answers import conversation_answer, mark_answer
-from airflow_provider_xchat.exceptions import XChatConnectionError
+from airflow_provider_xchat.exceptions import XChatConnectionError, XChatInputError
 from airflow_provider_xchat.inputs import checked_conversation_id, checked_names, checked_sequence_id
 
 if TYPE_CHECKING:
@@ -43,13 +34,15 @@ class Call:
     :param operation_id: the operationId in X's document
     :param request: method and path, for messages
     :param operation: the generated module of the operation
-    :param arguments: the arguments of its functions, without the client
+    :param conversation_id: the conversation, as it goes into the path
+    :param arguments: the other arguments of its functions, without the client
     :param read_answer: makes the answer's dict of an answer, or raises
     """
 
     operation_id: str
     request: str
     operation: Any
+    conversation_id: str
     arguments: Mapping[str, Any]
     read_answer: Callable[[Response[Any], str], dict[str, Any]]
 
@@ -63,13 +56,17 @@ class Call:
         :raises XChatError: when there is no good token to send it with
         """
         with _transport_errors(self.request):
-            answer: Response[Any] = self.operation.sync_detailed(client=client, **self.arguments)
+            answer: Response[Any] = self.operation.sync_detailed(
+                self.conversation_id, client=client, **self.arguments
+            )
             return answer
 
     async def asend(self, client: Client) -> Response[Any]:
         """Do what :meth:`send` does, as a coroutine."""
         with _transport_errors(self.request):
-            answer: Response[Any] = await self.operation.asyncio_detailed(client=client, **self.arguments)
+            answer: Response[Any] = await self.operation.asyncio_detailed(
+                self.conversation_id, client=client, **self.arguments
+            )
             return answer
 
     def read(self, answer: Response[Any]) -> dict[str, Any]:
@@ -88,7 +85,7 @@ def get_conversation(
     chat_conversation_fields: Any = None,
     expansions: Any = None,
     user_fields: Any = None,
-    extra: Any = None,
+    allow_unknown: Any = None,
 ) -> Call:
     """
     Prepare getChatConversation.
@@ -97,16 +94,14 @@ def get_conversation(
     :raises XChatInputError: when an argument cannot be used
     """
     identifier = checked_conversation_id(conversation_id)
-    arguments = {
-        "id": identifier,
-        "chat_conversation_fields": checked_names(
-            "chat_conversation_fields", chat_conversation_fields, KNOWN_FIELDS, extra
-        ),
-        "expansions": checked_names("expansions", expansions, KNOWN_EXPANSIONS, extra),
-        "user_fields": checked_names("user_fields", user_fields, KNOWN_USER_FIELDS, extra),
+    names = {
+        "chat_conversation_fields": chat_conversation_fields,
+        "expansions": expansions,
+        "user_fields": user_fields,
     }
+    arguments = _name_lists(get_chat_conversation, names, allow_unknown)
     request = f"GET /2/chat/conversations/{identifier}"
-    return Call("getChatConversation", request, get_chat_conversation, arguments, conversation_answer)
+    return Call("getChatConversation", request, get_chat_conversation, identifier, arguments, conversation_answer)
 
 
 def mark_conversation_read(conversation_id: Any, seen_until_sequence_id: Any) -> Call:
@@ -117,10 +112,22 @@ def mark_conversation_read(conversation_id: Any, seen_until_sequence_id: Any) ->
     :raises XChatInputError: when an argument cannot be used
     """
     identifier = checked_conversation_id(conversation_id)
-    body = ChatMarkConversationReadRequest(seen_until_sequence_id=checked_sequence_id(seen_until_sequence_id))
+    body = MarkChatConversationReadRequest(seen_until_sequence_id=checked_sequence_id(seen_until_sequence_id))
     request = f"POST /2/chat/conversations/{identifier}/read"
-    arguments = {"id": identifier, "body": body}
-    return Call("markChatConversationRead", request, mark_chat_conversation_read, arguments, mark_answer)
+    arguments = {"body": body}
+    return Call("markChatConversationRead", request, mark_chat_conversation_read, identifier, arguments, mark_answer)
+
+
+def _name_lists(operation: Any, given: Mapping[str, Any], allow_unknown: Any) -> dict[str, list[str]]:
+    """Check lists of names; return those that are not empty, as the generated function may lack the other arguments."""
+    known = operation.known_values()
+    checked = {
+        argument: checked_names(argument, value, known.get(argument, ()), allow_unknown)
+        for argument, value in given.items()
+    }
+    for argument in [argument for argument, names in checked.items() if names and argument not in known]:
+        raise XChatInputError(f"{argument} cannot be sent: X's document has no such parameter any more")
+    return {argument: names for argument, names in checked.items() if names}
 
 
 @contextmanager

@@ -32,6 +32,15 @@ __all__ = [
 _CONVERSATION_ID = re.compile(r"[0-9]{1,19}|[0-9]{1,19}[-:][0-9]{1,19}|g[0-9]{1,19}")
 _SEQUENCE_ID = re.compile(r"[0-9]{1,19}")
 
+#: names that X's documents listed up to version 2.166, and the way out
+_OLDER_NAMES = {
+    "chat_conversation_fields": {
+        **{name: f'use expansions=["{name}"]' for name in ("admin_ids", "member_ids", "participant_ids")},
+        "message_ttl_msec": 'use "message_ttl_ms"',
+    },
+    "user_fields": dict.fromkeys(("affiliation", "most_recent_tweet_id", "pinned_tweet_id"), "X has removed it"),
+}
+
 
 def checked_conversation_id(value: Any) -> str:
     """
@@ -140,26 +149,28 @@ def checked_seconds(argument: str, value: Any) -> float:
     return seconds
 
 
-def checked_names(argument: str, value: Any, known: Collection[str], extra: Any = None) -> list[str]:
+def checked_names(
+    argument: str, value: Any, known: Collection[str] | None, allow_unknown: Any = None
+) -> list[str]:
     """
     Check a list of field or expansion names.
 
     :param argument: the name of the argument, for messages
     :param value: a list (or tuple or set) of names, a text that holds a list (JSON, or what a Jinja template makes
         of a list), or None
-    :param known: the names that X's document lists
-    :param extra: names that are let through although the document does not list them, given like ``value``
+    :param known: the names that X's document lists; None when any name is valid
+    :param allow_unknown: names to accept although the document does not list them, given like ``value``
     :return: the names in their order, each once; empty for None
-    :raises XChatInputError: when it is no list of names, or a name is unknown
+    :raises XChatInputError: when it is not a list of names, or a name is unknown
     """
     names = _names(argument, value)
-    let_through = _names("extra", extra)
-    unknown = [name for name in names if name not in known and name not in let_through]
+    allowed = _names("allow_unknown", allow_unknown)
+    unknown = [name for name in names if known is not None and name not in known and name not in allowed]
     if unknown:
         raise XChatInputError(
-            f"{argument} has {_listed(unknown)}, which X's document does not list{_suggestion(unknown, known)}; valid"
-            f" are {', '.join(sorted(known))}. To send a name that is newer than this provider,"
-            " name it in extra=[…] too."
+            f"{argument} has {_listed(unknown)}, which X's document does not list{_suggestion(argument, unknown, known)};"
+            f" valid are {', '.join(sorted(known or ())) or 'none'}. To send a name that is newer than this provider,"
+            " name it in allow_unknown=[…] too."
         )
     return names
 
@@ -191,12 +202,15 @@ def _parsed_list(text: str) -> Any:
     return text
 
 
-def _suggestion(unknown: list[str], known: Collection[str]) -> str:
+def _suggestion(argument: str, unknown: list[str], known: Collection[str] | None) -> str:
     import difflib  # takes a millisecond, and files of DAGs import this module
 
-    close = {name: difflib.get_close_matches(name, known, n=1) for name in unknown}
-    pairs = [f"{matches[0]!r}" for matches in close.values() if matches]
-    return f" (did you mean {', '.join(pairs)}?)" if pairs else ""
+    older = _OLDER_NAMES.get(argument, {})
+    hints = [f"{name!r} is from an older version of X's API: {older[name]}" for name in unknown if name in older]
+    close = [difflib.get_close_matches(name, known or (), n=1) for name in unknown if name not in older]
+    if guesses := [repr(matches[0]) for matches in close if matches]:
+        hints.append(f"did you mean {', '.join(guesses)}?")
+    return f" ({'; '.join(hints)})" if hints else ""
 
 
 def _listed(values: list[Any]) -> str:

@@ -90,7 +90,7 @@ def generated(url: str) -> tuple[Call, Call]:
     """Call with the generated client, and take the raw JSON."""
     from xchat_client import Client
     from xchat_client.api.chat import get_chat_conversation, mark_chat_conversation_read
-    from xchat_client.models import ChatMarkConversationReadRequest
+    from xchat_client.models import MarkChatConversationReadRequest
 
     client = Client(url, token=TOKEN)
 
@@ -104,7 +104,7 @@ def generated(url: str) -> tuple[Call, Call]:
         ).json()
 
     def mark(conversation: str) -> Any:
-        body = ChatMarkConversationReadRequest(seen_until_sequence_id=MESSAGE)
+        body = MarkChatConversationReadRequest(seen_until_sequence_id=MESSAGE)
         return mark_chat_conversation_read.sync_detailed(conversation, client=client, body=body).json()
 
     return get, mark

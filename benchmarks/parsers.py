@@ -39,18 +39,18 @@ def raw() -> Parse:
 
 def ours() -> Parse:
     """Read it into the generated client's models."""
-    from xchat_client.models import ChatGetConversationsResponse
+    from xchat_client.models import GetChatConversationResponse
 
-    return lambda content: ChatGetConversationsResponse.from_dict(json.loads(content))
+    return lambda content: GetChatConversationResponse.from_dict(json.loads(content))
 
 
 def stock() -> Parse:
     """Read it into the models that the generator makes of the same document with its own templates."""
     sys.path.insert(0, sys.argv[4])
-    from stock_client.models import ChatGetConversationsResponse  # type: ignore[import-not-found]
+    from stock_client.models import GetChatConversationResponse  # type: ignore[import-not-found]
 
     def parse(content: bytes) -> Any:
-        return ChatGetConversationsResponse.from_dict(json.loads(content))
+        return GetChatConversationResponse.from_dict(json.loads(content))
 
     return parse
 

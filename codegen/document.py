@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from codegen.errors import DocumentError
 from codegen.grammar import METHODS, Kind, ListOf, MapOf, child_kind, children
 
-__all__ = ["cut", "operation_ids", "operations", "prune", "relax_answers", "resolve"]
+__all__ = ["cut", "followed", "operation_ids", "operations", "prune", "relax_answers", "resolve"]
 
 Document = dict[str, Any]
 
@@ -75,6 +75,19 @@ def resolve(document: Document, reference: str) -> Any:
         if not isinstance(node, dict) or key not in node:
             raise DocumentError(f"reference {reference!r} points to nothing")
         node = node[key]
+    return node
+
+
+def followed(document: Document, node: Any) -> Any:
+    """
+    Follow references until there is something else.
+
+    :param document: the OpenAPI document that the node stands in; its references are sound
+    :param node: an object of it
+    :return: the object itself, or what its reference leads to
+    """
+    while isinstance(node, dict) and isinstance(node.get("$ref"), str):
+        node = resolve(document, node["$ref"])
     return node
 
 
@@ -256,15 +269,17 @@ def _as_set(items: list[Any]) -> list[Any]:
 
 def relax_answers(document: Document) -> Document:
     """
-    Make every property of schemas that only answers use optional.
+    Make every property of schemas that only answers use optional, and let objects and arrays be no null.
 
     X has stopped sending members that its document called required (``id`` of a conversation among them), so
-    a reader that insists loses answers. What we send ourselves stays as strict as the document says.
+    a reader that insists loses answers. A null in place of an object is read as any other value that does not fit, so
+    that nobody has to ask for it twice. What we send ourselves stays as strict as the document says.
 
     :param document: an OpenAPI document; it is not changed
-    :return: a copy without ``required`` in the schemas that only answers reach
+    :return: a copy without ``required`` in the schemas that only answers reach, and without ``nullable`` in those of
+        objects and arrays
     """
-    return cast("Document", _without_required(document, "document", _sent(document)))
+    return cast("Document", _relaxed(document, "document", _sent(document)))
 
 
 def _sent(document: Document) -> set[str]:
@@ -286,14 +301,20 @@ def _sent(document: Document) -> set[str]:
     return names
 
 
-def _without_required(node: Any, kind: Kind | None, sent: set[str], place: str = "#") -> Any:
+def _relaxed(node: Any, kind: Kind | None, sent: set[str], place: str = "#") -> Any:
     if isinstance(node, list):
         below = kind.kind if isinstance(kind, ListOf) else None
-        return [_without_required(item, below, sent, place) for item in node]
+        return [_relaxed(item, below, sent, place) for item in node]
     if not isinstance(node, dict) or kind is None or place in sent or kind in ("parameter", "request body"):
         return node
-    return {
-        key: _without_required(value, child_kind(kind, key), sent, f"{place}/{key}")
-        for key, value in node.items()
-        if not (kind == "schema" and key == "required")
-    }
+    relaxed = {key: _relaxed(value, child_kind(kind, key), sent, f"{place}/{key}") for key, value in node.items()}
+    if kind != "schema":
+        return relaxed
+    types = relaxed.get("type")
+    if isinstance(types, list) and len(types) == 2 and "null" in types:
+        types = next(name for name in types if name != "null")
+    if types in ("object", "array"):
+        relaxed["type"] = types
+        relaxed.pop("nullable", None)
+    relaxed.pop("required", None)
+    return relaxed

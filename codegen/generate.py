@@ -30,6 +30,7 @@ from openapi_python_client.schema.untrusted_string import UntrustedString
 from openapi_python_client.strings import PythonIdentifier
 
 from codegen import document as documents
+from codegen.client_view import client_view
 from codegen.errors import GenerationError
 
 __all__ = ["TOOLS", "check_templates", "digest", "generate_client", "verify_client"]
@@ -78,7 +79,7 @@ def generate_client(document: dict[str, Any], templates: Path, target: Path, ban
     :raises GenerationError: when the generator or ruff complains about anything
     """
     check_templates(templates)
-    project = _project(_described(documents.relax_answers(document)), templates, target)
+    project = _project(_described(client_view(document)), templates, target)
     server = document.get("servers", [{}])[0].get("url", "")
     project.env.globals.update(server=server, comma_separated=_comma_separated(document))
     try:
@@ -91,7 +92,7 @@ def generate_client(document: dict[str, Any], templates: Path, target: Path, ban
         raise GenerationError(_summary(list(complaints)))
     (target / "py.typed").write_text(banner, encoding="utf-8")
     for path in _sources(target):
-        path.write_text(f"{banner}\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
+        path.write_text(f"{banner}\n{path.read_text(encoding='utf-8').lstrip()}", encoding="utf-8")
     _ruff("check", "--fix-only", "--extend-select=I", target=target)
     _ruff("format", target=target)
 

@@ -11,6 +11,7 @@ from codegen import document as documents
 from codegen.changes import Change, compare
 from codegen.errors import CodegenError
 from codegen.generate import digest
+from codegen.pipeline import require_generation
 from codegen.progress import say
 from codegen.report import as_markdown, as_text, proposed_bump
 from codegen.serialization import parse, read_source, to_yaml
@@ -43,6 +44,7 @@ def sync(tree: Tree, source: str) -> None:
         sys.stdout.write(as_text([]))
         say(f"what version {version} says of our operations is what openapi.yaml has already")
         return
+    require_generation(tree, cut, source)
     if old is None:
         say(f"openapi.yaml is new, with {', '.join(tree.operation_ids())}")
     elif changes := compare(old, cut):

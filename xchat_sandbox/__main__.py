@@ -83,9 +83,9 @@ def _parser() -> _Parser:
     parser.add_argument("--port", type=_port, default=0, help="the port to listen on; 0, the default: a free one")
     parser.add_argument(
         "--answer-form",
-        choices=["array", "object"],
-        default="array",
-        help="answer a conversation in a list of one, or by itself (%(default)s)",
+        choices=["object", "array"],
+        default="object",
+        help="answer a conversation by itself, as X does now, or in a list of one, as before 2.167 (%(default)s)",
     )
     parser.add_argument("--token", action="append", default=[], help="accept this access token too; may be repeated")
     parser.add_argument(

@@ -31,7 +31,7 @@ from xchat_sandbox.tokens import Token, TokenRegistry, default_tokens
 
 def create_app(
     *,
-    answer_form: AnswerForm = "array",
+    answer_form: AnswerForm = "object",
     tokens: Iterable[Token | str] = (),
     rate_limit: int = RATE_LIMIT,
     rate_window: float = RATE_WINDOW_SECONDS,
@@ -44,7 +44,8 @@ def create_app(
 ) -> Starlette:
     """Make a sandbox with a state of its own.
 
-    :param answer_form: ``array`` answers a conversation in a list of one, ``object`` by itself.
+    :param answer_form: ``object`` answers a conversation by itself, as X does since version 2.167 of its document;
+        ``array`` in a list of one, as before.
     :param tokens: access tokens beside the two default ones; a string is a token of the main user with
         every scope.
     :param rate_limit: requests that each token may send to each operation in a window.

@@ -30,7 +30,9 @@ MARK_READ = "markChatConversationRead"
 
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 _USER_SECURITY = "OAuth2UserToken"
-_PROBLEM_BASE = "https://api.twitter.com/2/problems/"
+_PROBLEM_BASE = "https://api.x.com/2/problems/"
+# What X shows of a user in any case; since version 2.167 its document requires no member.
+_USER_MEMBERS = frozenset({"id", "name", "username"})
 
 
 @dataclass(frozen=True)
@@ -117,14 +119,19 @@ class Contract:
     @cached_property
     def conversation_members(self) -> frozenset[str]:
         """The members that every conversation in an answer has."""
-        data = self._answer_schema(GET_CONVERSATION)["properties"]["data"]
-        return frozenset(self._object_schema(data).get("required", ()))
+        return self._required_members("data")
 
     @cached_property
     def user_members(self) -> frozenset[str]:
         """The members that every expanded user in an answer has."""
-        includes = self._object_schema(self._answer_schema(GET_CONVERSATION)["properties"]["includes"])
-        return frozenset(self._object_schema(includes["properties"]["users"]).get("required", ()))
+        return self._required_members("includes", "users") or _USER_MEMBERS
+
+    def _required_members(self, *way: str) -> frozenset[str]:
+        # The document may leave out any member, and with it what it says of what is below.
+        schema = self._answer_schema(GET_CONVERSATION)
+        for name in way:
+            schema = self._object_schema(schema.get("properties", {}).get(name, {}))
+        return frozenset(schema.get("required", ()))
 
     def problem_type(self, kind: str) -> str:
         """Complete the type of a problem.
@@ -139,8 +146,9 @@ class Contract:
     @cached_property
     def problem_types(self) -> Mapping[str, str]:
         """The schema that the contract names for each type of problem, as a reference."""
-        content = self._definition(GET_CONVERSATION)["responses"]["default"]["content"]
-        schema = self._resolved(content["application/problem+json"]["schema"])
+        response = self._resolved(self._definition(GET_CONVERSATION)["responses"].get("default", {}))
+        content = response.get("content", {}).get("application/problem+json", {})
+        schema = self._resolved(content.get("schema", {}))
         mapping: Mapping[str, str] = schema.get("discriminator", {}).get("mapping", {})
         return mapping
 
@@ -216,8 +224,8 @@ class Contract:
         )
 
     def _answer_schema(self, operation_id: str) -> Mapping[str, Any]:
-        content = self._definition(operation_id)["responses"]["200"]["content"]
-        return self._resolved(content["application/json"]["schema"])
+        content = self._resolved(self._definition(operation_id)["responses"]["200"])["content"]
+        return self._object_schema(content["application/json"]["schema"])
 
     def _object_schema(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         schema = self._resolved(schema)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-AnswerForm = Literal["array", "object"]
+#: ``object`` is X's form since version 2.167 of its document, ``array`` the one before
+AnswerForm = Literal["object", "array"]
 
 # Not every version of the contract calls the id required, but no object is ever shown without it.
 _IDENTITY = frozenset({"id"})
@@ -39,10 +40,14 @@ def conversation_answer(
 
     :param data: the conversation's selected members.
     :param users: the expanded users.
-    :param answer_form: ``array`` for a list of one with ``meta``, ``object`` for the object alone.
+    :param answer_form: ``object`` for the conversation alone; ``array`` for the older form: a list of one with
+        ``meta``, and ``message_ttl_msec``, a string, in place of ``message_ttl_ms``.
     :returns: the answer's document; without ``includes`` if nothing was expanded.
     """
     includes = {"includes": {"users": users}} if users else {}
     if answer_form == "object":
         return {"data": data, **includes}
-    return {"data": [data], **includes, "meta": {"result_count": 1}}
+    older = {name: value for name, value in data.items() if name != "message_ttl_ms"}
+    if "message_ttl_ms" in data:
+        older["message_ttl_msec"] = str(data["message_ttl_ms"])
+    return {"data": [older], **includes, "meta": {"result_count": 1}}

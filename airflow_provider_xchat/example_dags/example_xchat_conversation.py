@@ -25,7 +25,7 @@ def example_xchat_conversation() -> None:
     conversation = GetChatConversationOperator(
         task_id="get_conversation",
         conversation_id="{{ params.conversation_id }}",
-        chat_conversation_fields=["group_name", "participant_ids", "type", "updated_at"],
+        chat_conversation_fields=["group_name", "type", "updated_at"],
         expansions=["participant_ids"],
         user_fields=["name", "username"],
     )

@@ -35,7 +35,7 @@ def example_xchat_wait_for_update() -> None:
         task_id="wait_for_update",
         conversation_id="{{ params.conversation_id }}",
         updated_since="{{ dag_run.start_date }}",
-        chat_conversation_fields=["group_name", "participant_ids", "updated_at"],
+        chat_conversation_fields=["group_name", "updated_at"],
         deferrable=True,
         poke_interval=60,
         timeout=60 * 60,

@@ -133,7 +133,7 @@ class XChatHook(BaseHook):
     def _has_read(self, call: Call) -> None:
         """Tell Airflow's hook lineage what was read."""
         if self._lineage is not None:
-            self._lineage.add_input_asset(context=self, uri=f"xchat://conversation/{call.arguments['id']}")
+            self._lineage.add_input_asset(context=self, uri=f"xchat://conversation/{call.conversation_id}")
 
     def _settings(self) -> ConnectionSettings:
         from airflow_provider_xchat.supervisor import one_request_at_a_time
@@ -168,7 +168,7 @@ class XChatHook(BaseHook):
         chat_conversation_fields: Collection[str] | str | None = None,
         expansions: Collection[str] | str | None = None,
         user_fields: Collection[str] | str | None = None,
-        extra: Collection[str] | str | None = None,
+        allow_unknown: Collection[str] | str | None = None,
     ) -> dict[str, Any]:
         """
         Fetch a conversation's metadata (``GET /2/chat/conversations/{id}``).
@@ -177,7 +177,7 @@ class XChatHook(BaseHook):
         :param chat_conversation_fields: members that the conversation should have
         :param expansions: lists of user ids whose users ``includes.users`` should have
         :param user_fields: members that those users should have
-        :param extra: names in the three lists that are let through although X's document does not list them
+        :param allow_unknown: names in the three lists to send although X's document does not list them
         :return: the answer's JSON; ``data`` is always a list
         :raises XChatInputError: when an argument or the connection cannot be used; nothing was sent
         :raises XChatAPIError: when X refused or failed
@@ -186,7 +186,7 @@ class XChatHook(BaseHook):
         """
         from airflow_provider_xchat import calls
 
-        call = calls.get_conversation(conversation_id, chat_conversation_fields, expansions, user_fields, extra)
+        call = calls.get_conversation(conversation_id, chat_conversation_fields, expansions, user_fields, allow_unknown)
         with self._named():
             answer = self._senders.of_threads().send(call)
         self._has_read(call)
@@ -199,11 +199,11 @@ class XChatHook(BaseHook):
         chat_conversation_fields: Collection[str] | str | None = None,
         expansions: Collection[str] | str | None = None,
         user_fields: Collection[str] | str | None = None,
-        extra: Collection[str] | str | None = None,
+        allow_unknown: Collection[str] | str | None = None,
     ) -> dict[str, Any]:
         """Do what :meth:`get_conversation` does, as a coroutine."""
         calls = await imported("airflow_provider_xchat.calls")
-        call = calls.get_conversation(conversation_id, chat_conversation_fields, expansions, user_fields, extra)
+        call = calls.get_conversation(conversation_id, chat_conversation_fields, expansions, user_fields, allow_unknown)
         with self._named():
             answer = await (await self._senders.of_loop()).asend(call)
         self._has_read(call)

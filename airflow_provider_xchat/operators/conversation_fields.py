@@ -9,7 +9,7 @@ from airflow_provider_xchat.operators.rate_limited import RateLimitedOperator
 
 __all__ = ["ConversationFieldsOperator"]
 
-_FIELDS = ("chat_conversation_fields", "expansions", "user_fields", "extra")
+_FIELDS = ("chat_conversation_fields", "expansions", "user_fields", "allow_unknown")
 
 
 class ConversationFieldsOperator(RateLimitedOperator):
@@ -19,7 +19,7 @@ class ConversationFieldsOperator(RateLimitedOperator):
     :param chat_conversation_fields: members that a conversation should have, as a list or a text that holds one
     :param expansions: lists of user ids whose users ``includes.users`` should have
     :param user_fields: members that those users should have
-    :param extra: names in the three lists that are let through although X's document does not list them
+    :param allow_unknown: names in the three lists to send although X's document does not list them
     """
 
     template_fields: Sequence[str] = (*_FIELDS, *RateLimitedOperator.template_fields)
@@ -30,14 +30,14 @@ class ConversationFieldsOperator(RateLimitedOperator):
         chat_conversation_fields: Collection[str] | str | None = None,
         expansions: Collection[str] | str | None = None,
         user_fields: Collection[str] | str | None = None,
-        extra: Collection[str] | str | None = None,
+        allow_unknown: Collection[str] | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.chat_conversation_fields = chat_conversation_fields
         self.expansions = expansions
         self.user_fields = user_fields
-        self.extra = extra
+        self.allow_unknown = allow_unknown
 
     @property
     def fields(self) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
     :param chat_conversation_fields: as in ``GetChatConversationOperator`` (templated)
     :param expansions: likewise (templated)
     :param user_fields: likewise (templated)
-    :param extra: likewise (templated)
+    :param allow_unknown: likewise (templated)
     :param xchat_conn_id: id of a connection of type ``xchat`` (templated)
     :param deadline: how long a call may take with all its attempts, as a timedelta, a number of seconds, or text with
         one (templated)

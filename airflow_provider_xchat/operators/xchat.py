@@ -35,7 +35,7 @@ class GetChatConversationOperator(ConversationFieldsOperator):
         (templated)
     :param expansions: lists of user ids whose users ``includes.users`` should have (templated)
     :param user_fields: members that those users should have (templated)
-    :param extra: names in the three lists that are let through although X's document does not list them (templated)
+    :param allow_unknown: names in the three lists to send although X's document does not list them (templated)
     :param xchat_conn_id: id of a connection of type ``xchat`` (templated)
     :param deadline: how long a call may take with all its attempts, as a timedelta, a number of seconds, or text with
         one (templated)

@@ -14,17 +14,14 @@ __all__ = ["canonical_id", "checked_moment", "fields_to_ask_for", "moment_of", "
 
 _UPDATED_AT = "updated_at"
 
-# All that X's document lists, and no answer costs more for them. Not message_ttl_msec: X has given it another name, so
-# that asking for it may be refused.
+# Names that all of X's documents list; no answer costs more for them. The lists of ids are not among them: since version
+# 2.167 they can only be expanded, and X bills each user that an expansion adds.
 _FIELDS = (
-    "admin_ids",
     "created_at",
     "group_avatar_url",
     "group_name",
     "id",
     "is_muted",
-    "member_ids",
-    "participant_ids",
     "screen_capture_blocking_enabled",
     "screen_capture_detection_enabled",
     "type",
@@ -52,7 +49,7 @@ def fields_to_ask_for(names: Any) -> list[str]:
     :return: the names; which of them there are is checked when they are sent
     :raises XChatInputError: when it is no list of names
     """
-    wanted = checked_names("chat_conversation_fields", names, (), extra=names)
+    wanted = checked_names("chat_conversation_fields", names, None)
     return sorted({*(wanted or _FIELDS), _UPDATED_AT})
 
 

@@ -14,7 +14,8 @@ def conversations_to_file():
     written = GetChatConversationsOperator(
         task_id="write",
         conversation_ids=["g9000000000000000201", "g9000000000000000202"],
-        chat_conversation_fields=["group_name", "member_ids"],
+        chat_conversation_fields=["group_name"],
+        expansions=["member_ids"],
         output_path="{{ params.folder }}/conversations.jsonl",
     )
 

@@ -44,7 +44,7 @@ def test_sends_two_requests(runs):
             "method": "GET",
             "path": "/2/chat/conversations/g9000000000000000202",
             "query": "expansions=participant_ids"
-            "&chat_conversation.fields=group_name,participant_ids,type,updated_at"
+            "&chat_conversation.fields=group_name,type,updated_at"
             "&user.fields=name,username",
             "status": 200,
             "body": None,

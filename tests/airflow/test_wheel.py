@@ -23,13 +23,13 @@ import importlib.util, sys
 from airflow_provider_xchat import __version__
 from xchat_client import Client
 from xchat_client.api.chat import get_chat_conversation, mark_chat_conversation_read
-from xchat_client.models import ChatMarkConversationReadRequest
+from xchat_client.models import MarkChatConversationReadRequest
 
 assert importlib.util.find_spec("airflow") is None
 url, group = sys.argv[1:]
 with Client(url, token=sys.stdin.read()) as client:
     answer = get_chat_conversation.sync(group, client=client, chat_conversation_fields=["group_name"])
-    body = ChatMarkConversationReadRequest(seen_until_sequence_id="1987654321987654399")
+    body = MarkChatConversationReadRequest(seen_until_sequence_id="1987654321987654399")
     marked = mark_chat_conversation_read.sync(group, client=client, body=body)
 print(__version__, answer.data[0].group_name, marked.data.success)
 """

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from xchat_client import Client
 from xchat_client.api.chat import get_chat_conversation, mark_chat_conversation_read
-from xchat_client.models import ChatMarkConversationReadRequest
+from xchat_client.models import MarkChatConversationReadRequest
 from xchat_client.types import Response
 
 Call = Callable[..., Response[Any]]
@@ -59,6 +59,6 @@ def mark(mode: str) -> Call:
     call = _caller(mark_chat_conversation_read, mode)
 
     def mark_until(id: str, *, client: Client, until: str = "1") -> Response[Any]:  # noqa: A002
-        return call(id, client=client, body=ChatMarkConversationReadRequest(seen_until_sequence_id=until))
+        return call(id, client=client, body=MarkChatConversationReadRequest(seen_until_sequence_id=until))
 
     return mark_until

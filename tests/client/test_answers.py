@@ -7,7 +7,7 @@ import json
 import pickle
 
 import pytest
-from xchat_client.models import ChatConversation, ChatGetConversationsResponse, Expansions, User
+from xchat_client.models import GetChatConversationResponse
 from xchat_client.types import UNSET
 
 WHOLE = {
@@ -59,19 +59,17 @@ del_ = object()
 
 def test_a_whole_answer_becomes_models(parsed):
     answer = parsed(WHOLE)
-    assert isinstance(answer, ChatGetConversationsResponse)
+    assert isinstance(answer, GetChatConversationResponse)
     (conversation,) = answer.data
-    assert isinstance(conversation, ChatConversation)
     assert (conversation.id, conversation.type_, conversation.admin_ids) == ("g1", "group", ["1"])
-    assert isinstance(answer.includes, Expansions)
     assert [user.username for user in answer.includes.users] == ["a", "b"]
     assert answer.to_dict() == WHOLE
 
 
 def test_data_may_be_one_object(parsed):
     answer = parsed({**WHOLE, "data": WHOLE["data"][0]})
-    assert isinstance(answer.data, ChatConversation)
     assert answer.data.id == "g1"
+    assert answer.to_dict() == {**WHOLE, "data": WHOLE["data"][0]}
 
 
 @pytest.mark.parametrize(
@@ -121,7 +119,7 @@ def test_data_may_be_one_object(parsed):
 def test_what_does_not_fit_keeps_the_answer_readable_and_whole(parsed, path, value):
     body = changed(path, value)
     answer = parsed(body)
-    assert isinstance(answer, ChatGetConversationsResponse)
+    assert isinstance(answer, GetChatConversationResponse)
     assert answer.to_dict() == body
     if path[0] != "data":  # what is beside the misfit stays typed
         assert answer.data[0].id == "g1"
@@ -134,6 +132,15 @@ def test_a_misfit_stands_under_its_own_name_and_the_attribute_is_unset(parsed):
     assert user.created_at is UNSET
     assert user["created_at"] == "yesterday"
     assert user.username == "a"
+
+
+@pytest.mark.parametrize("text", ["2013-12-14T04:35:55.000Z", "2013-12-14T04:35:55Z", "2013-12-14T05:35:55+01:00"])
+def test_a_date_is_written_as_it_was_read(parsed, text):
+    body = changed(("includes", "users", 0, "created_at"), text)
+    answer = parsed(body)
+    assert answer.includes.users[0].created_at.timestamp() == 1386995755
+    for again in (answer, copy.deepcopy(answer), pickle.loads(pickle.dumps(answer))):
+        assert again.to_dict() == body
 
 
 def test_dates_that_are_dates_are_read(parsed):
@@ -167,8 +174,16 @@ def test_a_good_answer_with_an_unknown_problem_keeps_both(parsed):
     assert answer.errors[0]["extra"] == [1]
 
 
+def test_what_the_document_had_before_is_kept_as_it_is(parsed):
+    old = {"id": "g1", "message_ttl_msec": "86400000", "created_at": "Wed Jan 06 18:40:40 +0000 2021"}
+    body = {"data": [old], "includes": {"tweets": [{"id": "9"}], "media": [{"media_key": "1"}]}}
+    answer = parsed(body)
+    assert answer.to_dict() == body
+    assert answer.includes["tweets"] == [{"id": "9"}]
+
+
 def test_unset_survives_copies_and_pickle():
-    user = User(name="n")
+    user = GetChatConversationResponse.from_dict({"includes": {"users": [{"name": "n"}]}}).includes.users[0]
     for other in (copy.copy(user), copy.deepcopy(user), pickle.loads(pickle.dumps(user))):
         assert other == user
         assert other.username is UNSET

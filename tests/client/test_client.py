@@ -108,12 +108,12 @@ def test_models_are_imported_when_they_are_asked_for():
             return sorted(m for m in sys.modules if m.startswith("xchat_client.models."))
         from xchat_client.api.chat import get_chat_conversation, mark_chat_conversation_read
         print(loaded())
-        from xchat_client.models import ChatGetConversationsResponse
-        ChatGetConversationsResponse.from_dict({"data": [{"id": "1"}]})
-        print([name.rsplit(".")[-1] for name in loaded()])
+        from xchat_client.models import GetChatConversationResponse
+        GetChatConversationResponse.from_dict({"data": [{"id": "1"}]})
+        print(len(loaded()), "xchat_client.models.get_chat_conversation_response" in loaded())
         """
     )
-    assert printed.splitlines() == ["[]", "['chat_conversation', 'chat_get_conversations_response']"]
+    assert printed.splitlines() == ["[]", "2 True"]  # the answer and its conversation
 
 
 def test_an_unknown_model_is_an_attribute_error():

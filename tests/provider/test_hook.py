@@ -124,11 +124,11 @@ def test_bad_input_is_refused_before_anything_is_sent(sandbox, connection, hook)
     assert sandbox.requests() == []
 
 
-def test_an_extra_name_is_sent(sandbox, connection, hook):
+def test_an_unknown_name_that_is_allowed_is_sent(sandbox, connection, hook):
     connection(sandbox.url)
     sandbox.reset()
     with pytest.raises(Exception, match="X answered 400"):
-        hook.get_conversation(GROUP, chat_conversation_fields=["id", "brand_new"], extra=["brand_new"])
+        hook.get_conversation(GROUP, chat_conversation_fields=["id", "brand_new"], allow_unknown=["brand_new"])
     (request,) = sandbox.requests()
     assert request["query"] == "chat_conversation.fields=id,brand_new"
 

@@ -114,19 +114,43 @@ def test_an_unknown_name_is_refused_and_the_valid_ones_are_listed():
         checked_names("chat_conversation_fields", ["id", "members_ids"], KNOWN)
     message = str(caught.value)
     assert "'members_ids'" in message and "did you mean 'member_ids'?" in message
-    assert "valid are id, member_ids, type, updated_at" in message and "extra=[…]" in message
+    assert "valid are id, member_ids, type, updated_at" in message and "allow_unknown=[…]" in message
 
 
-@pytest.mark.parametrize("extra", [["brand_new"], '["brand_new"]', ("other", "brand_new")])
-def test_extra_names_are_let_through(extra):
-    assert checked_names("expansions", ["id", "brand_new"], KNOWN, extra) == ["id", "brand_new"]
+@pytest.mark.parametrize("allowed", [["brand_new"], '["brand_new"]', ("other", "brand_new")])
+def test_unknown_names_can_be_allowed(allowed):
+    assert checked_names("expansions", ["id", "brand_new"], KNOWN, allowed) == ["id", "brand_new"]
 
 
-def test_extra_lets_through_only_what_it_names():
+def test_only_the_names_that_are_listed_are_allowed():
     with pytest.raises(XChatInputError, match="'other'"):
         checked_names("expansions", ["brand_new", "other"], KNOWN, ["brand_new"])
-    with pytest.raises(XChatInputError, match="extra is 'brand_new'"):
+    with pytest.raises(XChatInputError, match="allow_unknown is 'brand_new'"):
         checked_names("expansions", ["brand_new"], KNOWN, "brand_new")
+
+
+@pytest.mark.parametrize(
+    ("argument", "name", "way_out"),
+    [
+        ("chat_conversation_fields", "participant_ids", 'expansions=["participant_ids"]'),
+        ("chat_conversation_fields", "member_ids", 'expansions=["member_ids"]'),
+        ("chat_conversation_fields", "admin_ids", 'expansions=["admin_ids"]'),
+        ("chat_conversation_fields", "message_ttl_msec", '"message_ttl_ms"'),
+        ("user_fields", "pinned_tweet_id", "X has removed it"),
+    ],
+)
+def test_a_name_of_older_documents_is_refused_with_the_way_out(argument, name, way_out):
+    with pytest.raises(XChatInputError) as caught:
+        checked_names(argument, ["id", name, "upated_at"], frozenset({"id", "updated_at"}))
+    assert f"{name!r} is from an older version of X's API" in str(caught.value)
+    assert way_out in str(caught.value)
+    assert "did you mean 'updated_at'?" in str(caught.value)
+    # Where the client was made from such a document, X takes the name, and so do we.
+    assert checked_names(argument, [name], frozenset({name})) == [name]
+
+
+def test_any_name_is_accepted_where_the_document_lists_none():
+    assert checked_names("user_fields", ["whatever"], None) == ["whatever"]
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_a_token_acts_for_its_user(connect: Callable[..., httpx.Client]) -> None
         client = connect(sandbox, "token-of-dora")
         assert client.get("g9000000000000000203").status_code == 200
         assert client.get("g9000000000000000201").status_code == 403
-        assert client.get("9000000000000000103").json()["data"] == [{"id": "9000000000000000103-9000000000000000104"}]
+        assert client.get("9000000000000000103").json()["data"] == {"id": "9000000000000000103-9000000000000000104"}
 
 
 def test_a_token_does_not_show_in_its_repr() -> None:

@@ -15,9 +15,9 @@ FIELDS = {"chat_conversation.fields": "updated_at,group_name,is_muted"}
 
 
 def test_a_change_is_seen_by_clients(sandbox: Sandbox, client: httpx.Client) -> None:
-    before = client.get(GROUP, params=FIELDS).json()["data"][0]
+    before = client.get(GROUP, params=FIELDS).json()["data"]
     changed = sandbox.change_conversation(GROUP, group_name="Renamed", is_muted=True)
-    after = client.get(GROUP, params=FIELDS).json()["data"][0]
+    after = client.get(GROUP, params=FIELDS).json()["data"]
     assert (after["group_name"], after["is_muted"]) == ("Renamed", True)
     assert after["updated_at"] == changed["updated_at"] > before["updated_at"]
     assert changed["participant_ids"]
@@ -35,7 +35,7 @@ def test_each_change_is_later_than_the_one_before(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("earlier", ["yesterday", None, 7, "2026-01-01T00:00:00", "9999-12-31T23:59:59.999Z"])
 def test_any_time_can_be_set_and_left(sandbox: Sandbox, client: httpx.Client, earlier: Any) -> None:
     assert sandbox.change_conversation(GROUP, updated_at=earlier)["updated_at"] == earlier
-    assert client.get(GROUP, params=FIELDS).json()["data"][0]["updated_at"] == earlier
+    assert client.get(GROUP, params=FIELDS).json()["data"]["updated_at"] == earlier
     assert sandbox.change_conversation(GROUP)["updated_at"] > "2026-01"
 
 
@@ -48,7 +48,7 @@ def test_conversations_are_changed_over_http(sandbox: Sandbox, client: httpx.Cli
     for address in (PAIR, "900000001", "900000001-9000000000000000101"):
         assert httpx.post(f"{url}/{address}", json={"is_muted": True}).json()["id"] == "900000001-9000000000000000101"
     sandbox.reset()
-    assert client.get(GROUP, params=FIELDS).json()["data"][0]["group_name"] == "Release crew"
+    assert client.get(GROUP, params=FIELDS).json()["data"]["group_name"] == "Release crew"
 
 
 def test_an_unknown_conversation_is_not_changed(sandbox: Sandbox) -> None:

@@ -50,7 +50,7 @@ def get(url: str, token: str = "sandbox-token") -> httpx.Response:
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_it_is_told_to_stop(start: Start, stop: signal.Signals) -> None:
     process, url = start()
-    assert get(url).json()["data"] == [{"id": GROUP}]
+    assert get(url).json()["data"] == {"id": GROUP}
     os.kill(process.pid, stop)
     rest, errors = process.communicate(timeout=10)
     assert process.returncode == 0
@@ -67,11 +67,11 @@ def test_it_serves_until_it_is_told_to_stop(start: Start, stop: signal.Signals) 
 
 def test_options_reach_the_sandbox(start: Start) -> None:
     process, url = start(
-        "--answer-form", "object", "--token", "one-more", "--token", "and-another", "--rate-limit", "1",
+        "--answer-form", "array", "--token", "one-more", "--token", "and-another", "--rate-limit", "1",
         "--rate-window", "60.5",
     )  # fmt: skip
     for token in ("one-more", "and-another"):
-        assert get(url, token).json() == {"data": {"id": GROUP}}
+        assert get(url, token).json() == {"data": [{"id": GROUP}], "meta": {"result_count": 1}}
         assert get(url, token).status_code == 429
     process.terminate()
     output, errors = process.communicate(timeout=10)

@@ -14,6 +14,7 @@ MAIN, BEA, CARL, DORA, EMIL = (
     "9000000000000000105",
 )
 GROUP = "g9000000000000000202"
+CREATED_AT, UPDATED_AT = "2025-10-01T00:00:00.000Z", "2026-02-27T03:14:15.000Z"
 MINE = [f"{BEA}-{MAIN}", f"{MAIN}-{CARL}", "g9000000000000000201", GROUP]
 
 
@@ -22,29 +23,35 @@ def parameter_values(document: dict[str, Any], name: str) -> list[str]:
     return next(each["schema"]["items"]["enum"] for each in parameters if each["name"] == name)
 
 
+def conversation_members(document: dict[str, Any]) -> set[str]:
+    data = document["components"]["schemas"]["GetChatConversationResponse"]["properties"]["data"]
+    name = data["oneOf"][1]["$ref"].rpartition("/")[2]
+    return set(document["components"]["schemas"][name]["properties"])
+
+
 def test_without_parameters_only_required_members_are_shown(client: httpx.Client) -> None:
-    assert client.get(GROUP).json() == {"data": [{"id": GROUP}], "meta": {"result_count": 1}}
+    assert client.get(GROUP).json() == {"data": {"id": GROUP}}
 
 
 def test_chosen_fields_are_shown_beside_the_required_ones(client: httpx.Client) -> None:
-    answer = client.get(GROUP, params={"chat_conversation.fields": "type,is_muted,message_ttl_msec"}).json()
-    assert answer["data"] == [{"id": GROUP, "type": "group", "is_muted": True, "message_ttl_msec": "86400000"}]
+    answer = client.get(GROUP, params={"chat_conversation.fields": "type,is_muted"}).json()
+    assert answer["data"] == {"id": GROUP, "type": "group", "is_muted": True}
 
 
 def test_fields_the_conversation_does_not_have_are_left_out(client: httpx.Client) -> None:
-    answer = client.get(BEA, params={"chat_conversation.fields": "group_name,admin_ids,type"}).json()
-    assert answer["data"] == [{"id": f"{BEA}-{MAIN}", "type": "direct"}]
+    answer = client.get(BEA, params={"chat_conversation.fields": "group_name,updated_at,type"}).json()
+    assert answer["data"] == {"id": f"{BEA}-{MAIN}", "type": "direct"}
 
 
 @pytest.mark.parametrize("address", [BEA, f"{BEA}-{MAIN}", f"{MAIN}-{BEA}"])
 def test_a_direct_conversation_has_three_addresses_and_one_id(client: httpx.Client, address: str) -> None:
     # The smaller number comes first, which is the greater string.
-    assert client.get(address).json()["data"] == [{"id": f"{BEA}-{MAIN}"}]
+    assert client.get(address).json()["data"] == {"id": f"{BEA}-{MAIN}"}
 
 
 def test_an_expansion_shows_the_ids_and_the_users(client: httpx.Client) -> None:
     answer = client.get(GROUP, params={"expansions": "admin_ids"}).json()
-    assert answer["data"] == [{"id": GROUP, "admin_ids": [DORA, EMIL]}]
+    assert answer["data"] == {"id": GROUP, "admin_ids": [DORA, EMIL]}
     assert answer["includes"] == {
         "users": [
             {"id": DORA, "name": "Dora Dashboard ☎", "username": "dora_dash"},
@@ -88,15 +95,27 @@ def test_user_fields_are_shown_beside_the_required_ones(client: httpx.Client) ->
 def test_nothing_expanded_means_no_includes(client: httpx.Client, address: str, params: dict[str, str]) -> None:
     answer = client.get(address, params=params).json()
     assert "includes" not in answer
-    assert set(answer["data"][0]) == {"id"}
+    assert set(answer["data"]) == {"id"}
 
 
-def test_the_object_form_is_a_single_conversation_without_meta(connect: Callable[..., httpx.Client]) -> None:
-    with running_sandbox(answer_form="object") as sandbox:
+def test_the_array_form_is_that_of_older_documents(connect: Callable[..., httpx.Client]) -> None:
+    with running_sandbox(answer_form="array") as sandbox:
         client = connect(sandbox)
-        assert client.get(GROUP).json() == {"data": {"id": GROUP}}
+        assert client.get(GROUP).json() == {"data": [{"id": GROUP}], "meta": {"result_count": 1}}
         answer = client.get(GROUP, params={"expansions": "admin_ids"}).json()
-        assert set(answer) == {"data", "includes"}
+        assert set(answer) == {"data", "includes", "meta"}
+        times = client.get(GROUP, params={"chat_conversation.fields": "created_at,updated_at"}).json()["data"]
+        assert times == [{"id": GROUP, "created_at": CREATED_AT, "updated_at": UPDATED_AT}]
+
+
+def test_how_long_messages_last_is_a_number_and_was_a_text(connect: Callable[..., httpx.Client]) -> None:
+    query = {"chat_conversation.fields": "message_ttl_ms"}
+    with running_sandbox() as now, running_sandbox(answer_form="array") as before:
+        answers = [connect(sandbox).get(GROUP, params=query).json()["data"] for sandbox in (now, before)]
+    assert answers == [
+        {"id": GROUP, "message_ttl_ms": 86400000},
+        [{"id": GROUP, "message_ttl_msec": "86400000"}],
+    ]
 
 
 @pytest.mark.parametrize("address", MINE)
@@ -111,7 +130,7 @@ def test_everything_that_can_be_shown_is_valid(
     answer = client.get(address, params=params)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
-    assert schema_errors("ChatGetConversationsResponse", answer.json()) == []
+    assert schema_errors("GetChatConversationResponse", answer.json()) == []
     assert len(answer.json()["includes"]["users"]) >= 2
 
 
@@ -119,13 +138,14 @@ def test_some_conversation_has_each_field(client: httpx.Client, document: dict[s
     fields = parameter_values(document, "chat_conversation.fields")
     shown: set[str] = set()
     for address in MINE:
-        shown |= client.get(address, params={"chat_conversation.fields": ",".join(fields)}).json()["data"][0].keys()
-    assert shown == set(fields)
+        shown |= client.get(address, params={"chat_conversation.fields": ",".join(fields)}).json()["data"].keys()
+    # Names that X's document lists, and says nothing more of, cannot be made up.
+    assert shown == set(fields) & conversation_members(document)
 
 
 def test_an_encoded_comma_separates_too(sandbox: Sandbox, client: httpx.Client) -> None:
     for query in ("chat_conversation.fields=type,is_muted", "chat_conversation.fields=type%2Cis_muted"):
-        assert set(client.get(f"{GROUP}?{query}").json()["data"][0]) == {"id", "type", "is_muted"}
+        assert set(client.get(f"{GROUP}?{query}").json()["data"]) == {"id", "type", "is_muted"}
         assert sandbox.requests()[-1]["query"] == query
 
 

@@ -26,7 +26,7 @@ def test_conversations_are_generated(
         assert GROUP in listed
         client = connect(sandbox)
         for each in (ids[0], ids[-1]):
-            (conversation,) = client.get(f"{each}?{FIELDS}").json()["data"]
+            conversation = client.get(f"{each}?{FIELDS}").json()["data"]
             assert conversation.keys() == {"id", "created_at", "updated_at", "group_name"}
             assert schema_errors("ChatConversation", conversation) == []
             assert client.post(f"{each}/read", json={"seen_until_sequence_id": "1"}).status_code == 200

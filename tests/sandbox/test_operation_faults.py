@@ -45,8 +45,7 @@ def test_a_status_befalls_one_request_which_counts(sandbox: Sandbox, client: htt
 def test_a_problem_of_every_type_can_be_had(
     sandbox: Sandbox,
     client: httpx.Client,
-    document: dict[str, Any],
-    schema_errors: Callable[[str, Any], list[str]],
+    problem_errors: Callable[[dict[str, Any]], list[str]],
     problem: str,
 ) -> None:
     sandbox.faults([{"kind": "status", "status": 402, "problem": problem}])
@@ -57,9 +56,7 @@ def test_a_problem_of_every_type_can_be_had(
     assert members["status"] == 402
     assert members["title"] and members["detail"]
     assert members["type"].rpartition("/")[2] == problem
-    mapping = document["components"]["schemas"]["Problem"]["discriminator"]["mapping"]
-    schema = mapping.get(members["type"], "#/components/schemas/Problem")
-    assert schema_errors(schema.rpartition("/")[2], members) == []
+    assert problem_errors(members) == []
 
 
 def test_errors_come_in_other_forms(sandbox: Sandbox, client: httpx.Client) -> None:
@@ -132,8 +129,8 @@ def test_an_answer_may_be_partial(
     sandbox.faults([{"kind": "partial"}, {"kind": "partial", "errors": [error], "data": False}, {"kind": "partial"}])
     answer = client.get(GROUP)
     assert answer.status_code == 200
-    assert answer.json()["data"] == [{"id": GROUP}]
-    assert schema_errors("ChatGetConversationsResponse", answer.json()) == []
+    assert answer.json()["data"] == {"id": GROUP}
+    assert schema_errors("GetChatConversationResponse", answer.json()) == []
     assert answer.json()["errors"][0]["type"].endswith("/resource-not-found")
     answer = client.post(f"{GROUP}/read", json=BODY)
     assert (answer.status_code, answer.json()) == (200, {"errors": [error]})
@@ -159,7 +156,7 @@ def test_a_request_is_held_up_before_it_is_looked_at(sandbox: Sandbox, client: h
 @pytest.mark.parametrize("kind", ["drip", "drip-headers"])
 def test_an_answer_comes_in_drops(sandbox: Sandbox, client: httpx.Client, kind: str) -> None:
     usual = client.get(GROUP)
-    sandbox.faults([{"kind": kind, "bytes": 20, "seconds": 0.02}])
+    sandbox.faults([{"kind": kind, "bytes": 12, "seconds": 0.02}])
     with client.stream("GET", GROUP) as answer:
         pieces = list(answer.iter_raw())
     assert len(pieces) >= 3
@@ -185,7 +182,7 @@ def test_the_head_comes_in_drops_too(sandbox: Sandbox) -> None:
     assert received[0] == b"HTTP/"
     assert len(received) > 20
     assert b"".join(received).startswith(b"HTTP/1.1 200 \r\n")
-    assert b"".join(received).endswith(b'"meta":{"result_count":1}}')
+    assert b"".join(received).endswith(b'{"data":{"id":"g9000000000000000201"}}')
 
 
 def test_a_client_that_leaves_a_drip_does_no_harm(

@@ -33,10 +33,10 @@ def test_it_stops_when_the_block_fails() -> None:
 
 
 def test_two_sandboxes_share_nothing() -> None:
-    with running_sandbox() as one, running_sandbox(answer_form="object") as other:
+    with running_sandbox() as one, running_sandbox(answer_form="array") as other:
         assert one.url != other.url
         answer = httpx.get(f"{one.url}/2/chat/conversations/900000001", headers=HEADERS)
-        assert isinstance(answer.json()["data"], list)
+        assert isinstance(answer.json()["data"], dict)
         assert len(one.requests()) == 1
         assert other.requests() == []
 
@@ -53,7 +53,7 @@ def test_a_kept_connection_is_not_slowed_down_by_delayed_acknowledgements() -> N
 
 
 def test_an_unknown_answer_form_is_refused() -> None:
-    with pytest.raises(ValueError, match="array, object"), running_sandbox(answer_form="list"):  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="object, array"), running_sandbox(answer_form="list"):  # type: ignore[arg-type]
         pass
 
 

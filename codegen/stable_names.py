@@ -1,0 +1,137 @@
+"""
+Names that last: what an operation sends and answers is named after the operation, whatever X calls its schemas.
+
+X renames schemas without notice (``ChatMarkConversationReadRequest`` became ``MarkChatConversationReadRequest``), lets
+two operations share one, and moves operations to other tags. Each of these names a class or a module of the generated
+client, so the provider must not depend on them.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Collection, Iterator, Mapping
+from itertools import count
+from typing import Any, Final
+
+from codegen.document import Document, followed, operations
+from codegen.grammar import Kind, ListOf, child_kind
+
+__all__ = ["body_schemas", "class_name", "with_stable_names"]
+
+#: the tag of all operations, which names the module that their functions stand in
+_TAG: Final = "Chat"
+
+_SCHEMAS: Final = "#/components/schemas/"
+
+
+def class_name(operation_id: str) -> str:
+    """Return an operationId as the beginning of a class name: its first letter in upper case."""
+    return operation_id[:1].upper() + operation_id[1:]
+
+
+def body_schemas(document: Document, operation: Document) -> Iterator[tuple[str, Document]]:
+    """
+    Yield what an operation sends and answers, with the name that it gets.
+
+    The body of the request is ``<OperationId>Request`` and that of a success ``<OperationId>Response``; where there are
+    several, the others have their status or media type at the end.
+
+    :param document: the OpenAPI document
+    :param operation: one of its Operation Objects
+    :return: tuples of the stable name and the Media Type Object that holds the schema
+    """
+    prefix = class_name(operation["operationId"])
+    if "requestBody" in operation:
+        yield from _of_content(followed(document, operation["requestBody"]), f"{prefix}Request")
+    responses = operation.get("responses", {})
+    successes = sorted(status for status in responses if status.startswith("2")) or ["default"]
+    for number, status in enumerate(status for status in successes if status in responses):
+        name = f"{prefix}Response{status if number else ''}"
+        yield from _of_content(followed(document, responses[status]), name)
+
+
+def _of_content(node: Document, name: str) -> Iterator[tuple[str, Document]]:
+    media_types = sorted(node.get("content", {}).items(), key=lambda item: ("json" not in item[0], item[0]))
+    for number, (media_type, holder) in enumerate(media_types):
+        if "schema" in holder:
+            suffix = "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", media_type))
+            yield name + (suffix if number else ""), holder
+
+
+def with_stable_names(document: Document) -> Document:
+    """
+    Name the bodies of all operations after their operations, and give all operations one tag.
+
+    Each body is a copy of its own, so that what one operation answers can change without another's. A component schema
+    that has such a name already, and is another one, gets another name.
+
+    :param document: an OpenAPI document whose operations all have an operationId; it is not changed
+    :return: the document with stable names; components that nothing refers to any more are still there
+    """
+    named = copy.deepcopy(document)
+    schemas = named.setdefault("components", {}).setdefault("schemas", {})
+    bodies: dict[str, Document] = {}
+    holders: dict[str, Document] = {}
+    for _, _, operation in operations(named):
+        operation["tags"] = [_TAG]
+        _take_bodies_out_of_components(named, operation)
+        for name, holder in body_schemas(named, operation):
+            schema = followed(named, holder["schema"])
+            if _makes_a_class(schema):
+                bodies[name], holders[name] = schema, holder
+    moved = {
+        name: _free_name(name, {*schemas, *bodies})
+        for name, schema in bodies.items()
+        if schemas.get(name, schema) is not schema
+    }
+    for old, new in moved.items():
+        schemas[new] = schemas.pop(old)
+    _rename_references(named, "document", {_SCHEMAS + old: _SCHEMAS + new for old, new in moved.items()})
+    for name, holder in holders.items():
+        schemas.setdefault(name, copy.deepcopy(bodies[name]))
+        holder["schema"] = {"$ref": _SCHEMAS + name}
+    return named
+
+
+def _take_bodies_out_of_components(document: Document, operation: Document) -> None:
+    """Give an operation bodies of its own in place of those that it shares with others."""
+    if "requestBody" in operation:
+        operation["requestBody"] = copy.deepcopy(followed(document, operation["requestBody"]))
+    responses = operation.get("responses", {})
+    for status, response in responses.items():
+        if status.startswith("2"):
+            responses[status] = copy.deepcopy(followed(document, response))
+
+
+def _makes_a_class(schema: Any) -> bool:
+    """Return whether the generator makes a class of a schema: it does of objects, not of arrays and texts."""
+    return isinstance(schema, dict) and bool({"properties", "allOf"} & schema.keys() or schema.get("type") == "object")
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    return next(free for number in count(1) if (free := f"Other{name}{'' if number == 1 else number}") not in taken)
+
+
+def _rename_references(node: Any, kind: Kind | None, called: Mapping[str, str]) -> None:
+    """Change the references in place: those of ``$ref``, and those of a discriminator, which may be mere names."""
+    if isinstance(node, list):
+        for item in node:
+            _rename_references(item, kind.kind if isinstance(kind, ListOf) else None, called)
+    if not isinstance(node, dict) or kind is None:
+        return
+    if isinstance(kind, str) and isinstance(node.get("$ref"), str):
+        node["$ref"] = _renamed(node["$ref"], called)
+    if kind == "discriminator":
+        mapping = node.get("mapping", {})
+        mapping.update({value: _renamed(target, called) for value, target in mapping.items()})
+    for key, value in node.items():
+        _rename_references(value, child_kind(kind, key), called)
+
+
+def _renamed(reference: str, called: Mapping[str, str]) -> str:
+    whole = reference if reference.startswith("#") else _SCHEMAS + reference
+    for old, new in called.items():
+        if whole == old or whole.startswith(f"{old}/"):
+            return new + whole.removeprefix(old)
+    return reference
