@@ -16,7 +16,7 @@ from codegen.grammar import COMPONENT_KINDS, METHODS, Kind, ListOf, MapOf, child
 from codegen.references import PROSE, Reached, reference_to, references, resolve
 from codegen.shapes import require_shape
 
-__all__ = ["cut", "operation_ids", "operations", "prune", "relax_answers", "resolve"]
+__all__ = ["cut", "fingerprint", "operation_ids", "operations", "prune", "relax_answers", "resolve"]
 
 Document = dict[str, Any]
 
@@ -202,8 +202,28 @@ def _ordered_set(value: Any, kind: Kind, key: str) -> Any:
 
 def _as_set(items: list[Any]) -> list[Any]:
     """Sort and take doubles out; X has published enums with a value twice, which breaks generators."""
-    unique = {json.dumps(item, sort_keys=True, ensure_ascii=False): item for item in items}
+    unique = {fingerprint(item): item for item in items}
     return [unique[key] for key in sorted(unique)]
+
+
+def fingerprint(value: Any) -> str:
+    """
+    Write a value so that two are the same text when JSON holds them for equal: 1 is 1.0, and not true.
+
+    :param value: plain data
+    """
+    return json.dumps(_with_whole_numbers(value), sort_keys=True, ensure_ascii=False)
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _with_whole_numbers(below) for key, below in value.items()}
+        case list():
+            return [_with_whole_numbers(below) for below in value]
+        case float() if value.is_integer():
+            return int(value)
+    return value
 
 
 def relax_answers(document: Document) -> Document:

@@ -41,7 +41,7 @@ class _JSONValuesOnly(SafeConstructor):
     Keys are read by the failsafe schema, in which every scalar is a text: ``200`` and ``null`` are "200" and "null".
     """
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # noqa: FBT002: the signature of ruamel.yaml
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         if isinstance(node, MappingNode):
             for key, _ in node.value:
                 if not isinstance(key, ScalarNode):
@@ -136,7 +136,7 @@ def _parse_yaml(text: str, name: str) -> Any:
         raise DocumentError(f"{name} is not YAML: {problem}{where}") from None
     except RecursionError:
         raise
-    except Exception as error:  # noqa: BLE001: on some malformed texts the library fails with errors of any class
+    except Exception as error:  # noqa: BLE001 (the library fails with errors of any class on some texts)
         raise DocumentError(f"{name} is not YAML: {error!r}") from None
 
 

@@ -49,7 +49,7 @@ def validate(document: dict[str, Any], name: str) -> None:
     """
     try:
         error = next(_VALIDATORS[_feature_version(document)](document).iter_errors(), None)
-    except Exception as failure:  # noqa: BLE001: the library fails with errors of any class, on a pattern for example
+    except Exception as failure:  # noqa: BLE001 (of any class, on a pattern for example)
         raise DocumentError(f"{name} cannot be validated: {failure!r}") from None
     if error is not None:
         where = ".".join(str(part) for part in error.absolute_path) or "the top level"

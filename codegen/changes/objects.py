@@ -7,7 +7,7 @@ from typing import Final
 
 from codegen.changes.findings import Finding, Place
 from codegen.changes.schema_view import show
-from codegen.document import Document
+from codegen.document import Document, fingerprint
 from codegen.grammar import METHODS
 
 __all__ = ["deprecated_changes", "other_changes", "required_changes"]
@@ -25,7 +25,7 @@ _READ: Final = {
     "responses": frozenset[str](),
     "response": frozenset({"description", "headers", "content"}),
     "header": frozenset({"required", "schema", "deprecated"}),
-    "media type": frozenset({"schema"}),
+    "media type": frozenset({"schema", "itemSchema"}),
 }
 
 
@@ -66,6 +66,6 @@ def other_changes(kind: str, old: Document, new: Document, place: Place) -> Iter
     :param place: where it stands
     """
     for name in sorted((old.keys() | new.keys()) - _READ[kind]):
-        if old.get(name) != new.get(name):
+        if (name in old) != (name in new) or fingerprint(old.get(name)) != fingerprint(new.get(name)):
             was, now = (show(node[name]) if name in node else "none" for node in (old, new))
             yield Finding("fact-changed", place, was, now, name)
