@@ -144,9 +144,14 @@ class Reached:
             raise DocumentError(f"{error} (at {place})") from None
         found = _kind_at(parts)
         if found != wanted:
-            shown = f"a {found}" if isinstance(found, str) else "no object of OpenAPI"
-            raise DocumentError(f"reference {reference!r} at {place} points to {shown}, expected a {wanted}")
+            shown = found if isinstance(found, str) else "no object of OpenAPI"
+            raise DocumentError(f"reference {reference!r} at {place} points to {shown}, expected {wanted}")
         return parts, target
+
+    @property
+    def targets(self) -> dict[str, Any]:
+        """Everything that was reached, by the reference to it."""
+        return {reference_to(*parts): target for parts, (target, _) in self._targets.items()}
 
     def require_no_circle(self) -> None:
         """

@@ -57,7 +57,7 @@ def compare(old: Document, new: Document) -> list[Change]:
     :raises DocumentError: when one of the documents cannot be cut, or not be compared
     """
     try:
-        return _compare(*(documents.cut(document, _operation_ids(document)) for document in (old, new)))
+        return _compare(*(documents.cut(document, documents.operation_ids(document)) for document in (old, new)))
     except RecursionError:
         raise DocumentError("schemas refer to each other over too many steps to be compared") from None
 
@@ -78,12 +78,6 @@ def _compare(old: Document, new: Document) -> list[Change]:
             collector.add(name, "", Finding("openapi-version-changed", Place("", "openapi", shared=True), *versions))
         OperationComparison(before, after, called, partial(collector.add, name)).run()
     return collector.changes()
-
-
-def _operation_ids(document: Document) -> list[str]:
-    return [
-        operation["operationId"] for _, _, operation in documents.operations(document) if "operationId" in operation
-    ]
 
 
 def _feature_version(document: Document) -> str:

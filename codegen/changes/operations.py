@@ -107,6 +107,7 @@ class OperationComparison:
         self, old: Operation, new: Operation, called: Mapping[str, str], emit: Callable[[Direction, Finding], None]
     ) -> None:
         self._old, self._new, self._emit = old, new, emit
+        self._documents = old.document, new.document
         self._place = Place(new.name)
         readers = SchemaReader(old.document, called), SchemaReader(new.document)
         self._schemas: dict[Direction, SchemaComparison] = {
@@ -146,8 +147,8 @@ class OperationComparison:
         self._hand_over(
             "",
             deprecated_changes(old.node, new.node, self._place),
-            other_changes("operation", old.node, new.node, self._place),
-            other_changes("path item", old.item, new.item, self._place),
+            other_changes("operation", old.node, new.node, self._place, self._documents),
+            other_changes("path item", old.item, new.item, self._place, self._documents),
         )
 
     def _part(self, head: str, *, shared: bool) -> Place:
@@ -179,7 +180,7 @@ class OperationComparison:
             self._hand_over(
                 "request",
                 required_changes("body", before, after, place),
-                other_changes("request body", before, after, place),
+                other_changes("request body", before, after, place, self._documents),
             )
             self._content("request", before, after, place)
 
@@ -192,7 +193,9 @@ class OperationComparison:
             {key: value for key, value in operation.node.get("responses", {}).items() if not _is_status(key)}
             for operation in (self._old, self._new)
         ]
-        self._hand_over("response", other_changes("responses", extensions[0], extensions[1], self._place))
+        self._hand_over(
+            "response", other_changes("responses", extensions[0], extensions[1], self._place, self._documents)
+        )
         for kind, gone, come in status_changes(old.keys(), new.keys()):
             place = self._part(", ".join(come or gone), shared=False)
             self._emit("response", Finding(kind, place, ", ".join(gone), ", ".join(come)))
@@ -201,7 +204,7 @@ class OperationComparison:
             before, after = self._old.followed(old[earlier]), self._new.followed(new[status])
             self._headers(before, after, place)
             self._content("response", before, after, place)
-            self._hand_over("response", other_changes("response", before, after, place))
+            self._hand_over("response", other_changes("response", before, after, place, self._documents))
 
     def _headers(self, old: Document, new: Document, place: Place) -> None:
         before, after = (
@@ -223,7 +226,7 @@ class OperationComparison:
                     "response",
                     required_changes("header", before[name], after[name], at),
                     deprecated_changes(before[name], after[name], at),
-                    other_changes("header", before[name], after[name], at),
+                    other_changes("header", before[name], after[name], at, self._documents),
                 )
                 self._schemas["response"].nodes(before[name].get("schema", {}), after[name].get("schema", {}), at)
 
@@ -239,7 +242,9 @@ class OperationComparison:
             elif earlier is None:
                 self._emit(direction, Finding("media-type-added", at))
             else:
-                self._hand_over(direction, other_changes("media type", before[earlier], after[name], at))
+                self._hand_over(
+                    direction, other_changes("media type", before[earlier], after[name], at, self._documents)
+                )
                 for field in ("schema", "itemSchema"):
                     schemas = _schema(field, earlier, before[earlier]), _schema(field, name, after[name])
                     self._schemas[direction].nodes(*schemas, at.below("[]") if field == "itemSchema" else at)

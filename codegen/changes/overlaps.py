@@ -93,10 +93,10 @@ def _of_type(name: str, first: Schema, second: Schema, not_sent: str, depth: int
         if not common:
             return Overlap.NONE
         return Overlap.UNCLEAR if any(restrictions) else Overlap.CERTAIN
-    if not all(restrictions):
-        return Overlap.CERTAIN
     if _excluded_by_range(family, first, second) or _excluded_by_group(first, second, not_sent, depth):
         return Overlap.NONE
+    if not all(restrictions) and not any(listed & _RESTRICTING_ALL for listed in restrictions):
+        return Overlap.CERTAIN  # whatever the one takes of this type
     below = Overlap.CERTAIN
     if name == "object":
         below = _objects(first, second, not_sent, depth)

@@ -13,6 +13,7 @@ from codegen.changes.overlaps import Overlap, overlap
 from codegen.changes.renames import best_pairs, likeness, member_renames, rename_hints
 from codegen.changes.schema_view import GROUPS, Schema, SchemaReader, listed
 from codegen.changes.values import VALUE_KEYWORDS, value_changes
+from codegen.document import fingerprint
 from codegen.grammar import Kind, ListOf, MapOf, child_kind
 
 __all__ = ["SchemaComparison"]
@@ -208,7 +209,7 @@ class SchemaComparison:
             return len(old) == len(new) and all(
                 self._same(before, after, kind.kind) for before, after in zip(old, new, strict=True)
             )
-        return bool(old == new)
+        return fingerprint(old) == fingerprint(new)
 
     def _composition(self, old: Schema, new: Schema, place: Place) -> None:
         at = self._at(old, new, place, "oneOf", "anyOf")
