@@ -21,7 +21,7 @@ from benchmarks.profiling import shares
 CONVERSATION, MESSAGE, TOKEN = "g1800000000000000000", "1987654321987654399", "benchmark-token"
 # Another one each time, so that nothing is gained by remembering whole requests.
 CONVERSATIONS = [f"g{1_800_000_000_000_000_000 + number}" for number in range(1000)]
-FIELDS = ["created_at", "group_name", "is_muted", "member_ids", "updated_at"]
+FIELDS = ["created_at", "group_name", "is_muted", "type", "updated_at"]
 EXPANSIONS = ["participant_ids"]
 USER_FIELDS = ["created_at", "name", "public_metrics", "username"]
 

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from codegen.document import Document, followed, operations
+from codegen.document import Document, operations
 from codegen.errors import OverlayError
+from codegen.references import followed
 from codegen.stable_names import body_schemas, class_name
 
 __all__ = ["COMPOSITIONS", "Slot", "parse_address", "slots"]

@@ -10,7 +10,8 @@ from __future__ import annotations
 import copy
 import re
 
-from codegen.document import Document, followed, operations, prune, relax_answers
+from codegen.document import Document, operations, prune, relax_answers
+from codegen.references import followed
 
 __all__ = ["client_view"]
 

@@ -49,4 +49,4 @@ def _operations_at_our_places(ours: list[str], whole: list[dict[str, Any]]) -> s
         for path, method, operation in documents.operations(document)
     ]
     places = {(path, method) for path, method, operation_id in present if operation_id in ours}
-    return {operation_id for path, method, operation_id in present if operation_id and (path, method) in places}
+    return {name for path, method, name in present if isinstance(name, str) and (path, method) in places}

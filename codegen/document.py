@@ -12,15 +12,16 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final, cast
 
 from codegen.errors import DocumentError
-from codegen.grammar import METHODS, Kind, ListOf, MapOf, child_kind, children
+from codegen.grammar import COMPONENT_KINDS, METHODS, Kind, ListOf, MapOf, child_kind, children
+from codegen.references import PROSE, Reached, reference_to, references, resolve
+from codegen.shapes import require_shape
 
-__all__ = ["cut", "followed", "operation_ids", "operations", "prune", "relax_answers", "resolve"]
+__all__ = ["cut", "fingerprint", "operation_ids", "operations", "prune", "relax_answers", "resolve"]
 
 Document = dict[str, Any]
 
-#: prose and examples: fields that say nothing to a machine, by the kind of object that carries them
-_PROSE: Final = frozenset({"description", "summary", "example", "examples", "externalDocs", "title"})
-_KINDS_WITHOUT_PROSE: Final = frozenset({"discriminator", "components", "document"})
+#: objects that carry no prose, or whose keys the author chose
+_KINDS_WITHOUT_PROSE: Final = frozenset({"discriminator", "components", "document", "paths", "responses", "callback"})
 
 #: objects in which OpenAPI demands a text; the cut keeps it empty and the overlay may fill it
 _TEXT_DEMANDED: Final = {"response": "description"}
@@ -58,39 +59,6 @@ def operation_ids(document: Document) -> set[str]:
     return {operation_id for operation_id in named if isinstance(operation_id, str)}
 
 
-def resolve(document: Document, reference: str) -> Any:
-    """
-    Follow a local reference (a JSON pointer, RFC 6901, behind ``#``).
-
-    :param document: the OpenAPI document that the reference stands in
-    :param reference: for example ``#/components/schemas/User``
-    :return: what it points to
-    :raises DocumentError: when it points outside the document or to nothing
-    """
-    if not reference.startswith("#/"):
-        raise DocumentError(f"reference {reference!r} leaves the document; only local references can be followed")
-    node: Any = document
-    for part in reference[2:].split("/"):
-        key = part.replace("~1", "/").replace("~0", "~")
-        if not isinstance(node, dict) or key not in node:
-            raise DocumentError(f"reference {reference!r} points to nothing")
-        node = node[key]
-    return node
-
-
-def followed(document: Document, node: Any) -> Any:
-    """
-    Follow references until there is something else.
-
-    :param document: the OpenAPI document that the node stands in; its references are sound
-    :param node: an object of it
-    :return: the object itself, or what its reference leads to
-    """
-    while isinstance(node, dict) and isinstance(node.get("$ref"), str):
-        node = resolve(document, node["$ref"])
-    return node
-
-
 def cut(document: Document, operation_ids: Collection[str]) -> Document:
     """
     Select operations with all that they reach, drop prose and examples, and order what has no order.
@@ -98,31 +66,34 @@ def cut(document: Document, operation_ids: Collection[str]) -> Document:
     :param document: an OpenAPI 3 document; it is not changed
     :param operation_ids: the ``operationId`` of each operation to keep
     :return: a new document
-    :raises DocumentError: when an operation is missing or named twice, or a reference points to nothing
+    :raises DocumentError: when an operation is missing or named twice, a reference points to nothing or goes in a
+        circle, or an object has another type than OpenAPI says
     """
     selected = _select(document, operation_ids)
     return cast("Document", _canonical(prune(selected, document), "document"))
 
 
 def _select(document: Document, operation_ids: Collection[str]) -> Document:
+    require_shape(document, "document", "the document")
+    info = document.get("info", {})
+    require_shape(info, "info", "info")
     paths: Document = {}
     found: dict[str, str] = {}
     for path, method, operation in operations(document):
-        operation_id = operation.get("operationId", "")
-        if operation_id not in operation_ids:
+        operation_id = operation.get("operationId")
+        if not isinstance(operation_id, str) or operation_id not in operation_ids:
             continue
         place = f"{method.upper()} {path}"
         if operation_id in found:
             raise DocumentError(f"operationId {operation_id!r} stands twice: {found[operation_id]} and {place}")
         found[operation_id] = place
         item = document["paths"][path]
-        kept = {key: value for key, value in item.items() if key not in METHODS}
+        kept = {key: value for key, value in item.items() if key not in (*METHODS, "additionalOperations")}
         paths.setdefault(path, kept)[method] = operation
     missing = sorted(set(operation_ids) - set(found))
     if missing:
         raise DocumentError(f"operation {', '.join(missing)} is not in the document")
     kept_fields = ("openapi", "servers", "security")
-    info = document.get("info", {})
     return {
         **{key: document[key] for key in kept_fields if key in document},
         "info": {"title": info.get("title", ""), "version": info.get("version", "")},
@@ -140,58 +111,18 @@ def prune(document: Document, source: Document | None = None) -> Document:
     :raises DocumentError: when a reference points to nothing
     """
     source = document if source is None else source
-    reached: dict[str, dict[str, Any]] = {}
-    pending: list[tuple[Any, Kind, str]] = [(document.get("paths", {}), MapOf("path item"), "paths")]
-    while pending:
-        node, kind, place = pending.pop()
-        for reference in _references(node, kind, place, source):
-            section, name = _component(reference, place)
-            if name not in reached.setdefault(section, {}):
-                target = _resolve_at(source, reference, place)
-                reached[section][name] = target
-                pending.append((target, _component_kind(section), f"components.{section}.{name}"))
-        pending += [(value, below, f"{place}.{key}") for key, value, below in children(node, kind)]
+    require_shape(source.get("components", {}), "components", "components")
+    for section in COMPONENT_KINDS.keys() & source.get("components", {}).keys():
+        require_shape(source["components"][section], MapOf(COMPONENT_KINDS[section]), f"components.{section}")
+    reached = Reached(source)
+    reached.follow(document.get("paths", {}), "paths", "paths")
+    reached.follow(document.get("servers", []), ListOf("server"), "servers")
+    reached.require_no_circle()
+    pruned = reached.document(document)
     schemes = _used_security_schemes(document, source)
     if schemes:
-        reached["securitySchemes"] = schemes
-    return {**document, "components": reached}
-
-
-def _references(node: Any, kind: Kind, place: str, source: Document) -> Iterator[str]:
-    """Yield what an object refers to: by ``$ref``, or by the mapping of a discriminator (names are allowed there)."""
-    if not isinstance(node, dict) or isinstance(kind, (MapOf, ListOf)):
-        return
-    reference = node.get("$ref")
-    if reference is not None:
-        if not isinstance(reference, str):
-            raise DocumentError(f"$ref at {place} is not a text")
-        yield reference
-    if kind == "discriminator":
-        for target in node.get("mapping", {}).values():
-            is_name = target in source.get("components", {}).get("schemas", {})
-            yield f"#/components/schemas/{target}" if is_name else target
-
-
-def _component(reference: str, place: str) -> tuple[str, str]:
-    parts = reference.split("/")
-    if len(parts) != 4 or parts[:2] != ["#", "components"]:
-        raise DocumentError(f"reference {reference!r} at {place} is not of the form #/components/<section>/<name>")
-    return parts[2], parts[3].replace("~1", "/").replace("~0", "~")
-
-
-def _component_kind(section: str) -> Kind:
-    sections = child_kind("document", "components")
-    kind = child_kind(cast("str", sections), section)
-    if not isinstance(kind, MapOf):
-        raise DocumentError(f"components have no section {section!r}")
-    return kind.kind
-
-
-def _resolve_at(source: Document, reference: str, place: str) -> Any:
-    try:
-        return resolve(source, reference)
-    except DocumentError as error:
-        raise DocumentError(f"{error} (at {place})") from None
+        pruned["components"]["securitySchemes"] = schemes
+    return pruned
 
 
 def _used_security_schemes(document: Document, source: Document) -> dict[str, Any]:
@@ -203,11 +134,19 @@ def _used_security_schemes(document: Document, source: Document) -> dict[str, An
     for requirement in requirements:
         for name, wanted in requirement.items():
             scopes.setdefault(name, set()).update(wanted)
-    used: dict[str, Any] = {}
-    for name, wanted in scopes.items():
-        scheme = _resolve_at(source, f"#/components/securitySchemes/{name}", "security")
-        used[name] = _with_scopes(scheme, wanted)
-    return used
+    return {name: _with_scopes(_security_scheme(source, name), wanted) for name, wanted in scopes.items()}
+
+
+def _security_scheme(source: Document, name: str) -> Document:
+    """Look a scheme up; it may be a reference to another one."""
+    reference = reference_to("components", "securitySchemes", name)
+    reached = Reached(source)
+    reached.follow({"$ref": reference}, "security scheme", "security")
+    reached.require_no_circle()
+    scheme = resolve(source, reference)
+    while "$ref" in scheme:
+        scheme = resolve(source, scheme["$ref"])
+    return cast("Document", scheme)
 
 
 def _with_scopes(scheme: Document, wanted: Collection[str]) -> Document:
@@ -250,7 +189,7 @@ def _key_order(kind: Kind) -> Any:
 def _is_prose(kind: Kind, key: str) -> bool:
     if not isinstance(kind, str) or kind in _KINDS_WITHOUT_PROSE:
         return False
-    return key in _PROSE and not (kind == "info" and key == "title")
+    return key in PROSE and not (kind == "info" and key == "title")
 
 
 def _ordered_set(value: Any, kind: Kind, key: str) -> Any:
@@ -263,8 +202,28 @@ def _ordered_set(value: Any, kind: Kind, key: str) -> Any:
 
 def _as_set(items: list[Any]) -> list[Any]:
     """Sort and take doubles out; X has published enums with a value twice, which breaks generators."""
-    unique = {json.dumps(item, sort_keys=True, ensure_ascii=False): item for item in items}
+    unique = {fingerprint(item): item for item in items}
     return [unique[key] for key in sorted(unique)]
+
+
+def fingerprint(value: Any) -> str:
+    """
+    Write a value so that two are the same text when JSON holds them for equal: 1 is 1.0, and not true.
+
+    :param value: plain data
+    """
+    return json.dumps(_with_whole_numbers(value), sort_keys=True, ensure_ascii=False)
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _with_whole_numbers(below) for key, below in value.items()}
+        case list():
+            return [_with_whole_numbers(below) for below in value]
+        case float() if value.is_integer():
+            return int(value)
+    return value
 
 
 def relax_answers(document: Document) -> Document:
@@ -292,11 +251,10 @@ def _sent(document: Document) -> set[str]:
             pending += [(owner[field], kind) for field, kind in fields if field in owner]
     while pending:
         node, kind = pending.pop()
-        for reference in _references(node, kind, "request", document):
+        for reference, wanted in references(node, kind, document):
             if reference not in names:
                 names.add(reference)
-                section, _ = _component(reference, "request")
-                pending.append((resolve(document, reference), _component_kind(section)))
+                pending.append((resolve(document, reference), wanted))
         pending += [(value, below) for _, value, below in children(node, kind)]
     return names
 

@@ -6,7 +6,15 @@ __all__ = ["CodegenError", "DocumentError", "GenerationError", "OverlayError"]
 
 
 class CodegenError(Exception):
-    """The pipeline cannot go on; nothing on disk has changed."""
+    """
+    The pipeline cannot go on; nothing on disk has changed.
+
+    :param message: the reason; texts of the document in it may have any characters, so it is put on one line
+    """
+
+    def __init__(self, message: str) -> None:
+        shown = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in message)
+        super().__init__(shown)
 
 
 class DocumentError(CodegenError):

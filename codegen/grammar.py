@@ -4,7 +4,7 @@ Where in an OpenAPI document which kind of object stands.
 Whether ``description`` is prose or the name of a property depends on the place, as does whether the order
 of a list means anything. So every walk over a document goes by this table, never by the key alone.
 
-Source: the OpenAPI Specification 3.0.3 and 3.1.0, "Schema" (the fixed fields of each object).
+Source: the OpenAPI Specification 3.0.3, 3.1.0 and 3.2.0, "Schema" (the fixed fields of each object).
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["METHODS", "Kind", "ListOf", "MapOf", "child_kind", "children"]
+__all__ = ["COMPONENT_KINDS", "METHODS", "Kind", "ListOf", "MapOf", "child_kind", "children"]
 
-METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 
 
 @dataclass(frozen=True)
 class MapOf:
     """An object whose keys are names that the author chose, with values of one kind."""
 
-    kind: str | MapOf
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ _GRAMMAR: Final[dict[str, dict[str, Kind]]] = {
     "document": {
         "info": "info",
         "servers": ListOf("server"),
-        "paths": MapOf("path item"),
+        "paths": "paths",
         "components": "components",
         "tags": ListOf("tag"),
     },
@@ -57,27 +57,41 @@ _GRAMMAR: Final[dict[str, dict[str, Kind]]] = {
         "headers": MapOf("header"),
         "securitySchemes": MapOf("security scheme"),
         "links": MapOf("link"),
-        "callbacks": MapOf(MapOf("path item")),
+        "callbacks": MapOf("callback"),
         "pathItems": MapOf("path item"),
+        "mediaTypes": MapOf("media type"),
     },
     "path item": {
         **dict.fromkeys(METHODS, "operation"),
+        "additionalOperations": MapOf("operation"),
         "parameters": ListOf("parameter"),
         "servers": ListOf("server"),
     },
     "operation": {
         "parameters": ListOf("parameter"),
         "requestBody": "request body",
-        "responses": MapOf("response"),
-        "callbacks": MapOf(MapOf("path item")),
+        "responses": "responses",
+        "callbacks": MapOf("callback"),
         "servers": ListOf("server"),
     },
     "parameter": _PARAMETER,
     "header": _PARAMETER,
     "request body": {"content": _CONTENT},
     "response": {"headers": MapOf("header"), "content": _CONTENT, "links": MapOf("link")},
-    "media type": {"schema": "schema", "encoding": MapOf("encoding"), "examples": MapOf("example")},
-    "encoding": {"headers": MapOf("header")},
+    "media type": {
+        "schema": "schema",
+        "itemSchema": "schema",
+        "encoding": MapOf("encoding"),
+        "prefixEncoding": ListOf("encoding"),
+        "itemEncoding": "encoding",
+        "examples": MapOf("example"),
+    },
+    "encoding": {
+        "headers": MapOf("header"),
+        "encoding": MapOf("encoding"),
+        "prefixEncoding": ListOf("encoding"),
+        "itemEncoding": "encoding",
+    },
     "link": {"server": "server"},
     "security scheme": {"flows": MapOf("oauth flow")},
     "schema": {
@@ -99,8 +113,17 @@ _GRAMMAR: Final[dict[str, dict[str, Kind]]] = {
         "additionalProperties": "schema",
         "unevaluatedProperties": "schema",
         "unevaluatedItems": "schema",
+        "contentSchema": "schema",
         "discriminator": "discriminator",
     },
+}
+
+#: objects whose keys the author chose, extensions (``x-…``) and references beside them
+_KEYED: Final = {"paths": "path item", "responses": "response", "callback": "path item"}
+
+#: section of components -> kind of what stands in it
+COMPONENT_KINDS: Final = {
+    section: kind.kind for section, kind in _GRAMMAR["components"].items() if isinstance(kind, MapOf)
 }
 
 
@@ -112,10 +135,10 @@ def child_kind(kind: Kind, key: str) -> Kind | None:
     :param key: one of its keys
     :return: the kind of the value, or None for plain data
     """
-    if isinstance(kind, MapOf):
+    if isinstance(kind, (MapOf, ListOf)):
         return kind.kind
-    if isinstance(kind, ListOf):
-        return kind.kind
+    if kind in _KEYED:
+        return None if key.startswith("x-") or key == "$ref" else _KEYED[kind]
     return _GRAMMAR.get(kind, {}).get(key)
 
 

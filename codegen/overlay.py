@@ -33,8 +33,8 @@ from typing import Any, Final
 from jsonpath import JSONPathEnvironment, JSONPathError
 
 from codegen.addresses import COMPOSITIONS, Slot, slots
-from codegen.document import followed
 from codegen.errors import OverlayError
+from codegen.references import followed
 
 __all__ = ["apply"]
 
@@ -159,7 +159,7 @@ def _do(action: _Action, document: dict[str, Any], found: list[Slot]) -> None:
                     raise OverlayError(f"{action.place} would remove the whole document")
                 slot.remove()
             case "one-or-many":
-                items = node["items"] if "items" in node else slot.node
+                items = node.get("items", slot.node)
                 slot.set({"oneOf": [{"type": "array", "items": items}, copy.deepcopy(items)]})
             case "keep":
                 members = node.get("properties", {})

@@ -14,8 +14,9 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import count
 from typing import Any, Final
 
-from codegen.document import Document, followed, operations
+from codegen.document import Document, operations
 from codegen.grammar import Kind, ListOf, child_kind
+from codegen.references import followed
 
 __all__ = ["body_schemas", "class_name", "with_stable_names"]
 
@@ -131,7 +132,4 @@ def _rename_references(node: Any, kind: Kind | None, called: Mapping[str, str]) 
 
 def _renamed(reference: str, called: Mapping[str, str]) -> str:
     whole = reference if reference.startswith("#") else _SCHEMAS + reference
-    for old, new in called.items():
-        if whole == old or whole.startswith(f"{old}/"):
-            return new + whole.removeprefix(old)
-    return reference
+    return called.get(whole, reference)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Final
 
 from codegen.changes.schema_view import Schema, show
 
-__all__ = ["BOUND_KEYWORDS", "BoundChange", "bound_changes"]
+__all__ = ["BOUND_KEYWORDS", "BoundChange", "bound_changes", "upper_and_lower"]
 
 #: keyword, its exclusive form, and whether a larger number is tighter
 _LIMITS: Final = (
@@ -63,6 +64,19 @@ def bound_changes(old: Schema, new: Schema) -> Iterator[BoundChange]:
         yield BoundChange(_steps_change(before_steps, after_steps), ("multipleOf",), *shown)
 
 
+def upper_and_lower(schema: Schema, lower: str, upper: str) -> tuple[tuple[Any, bool] | None, tuple[Any, bool] | None]:
+    """
+    Return the range that a schema allows: each end as a number and whether it is excluded, None for no end.
+
+    :param schema: a schema
+    :param lower: ``minimum`` or the like
+    :param upper: ``maximum`` or the like
+    """
+    exclusive = {word: other for word, other, _ in _LIMITS}
+    low, high = _limit(schema, lower, exclusive[lower], True), _limit(schema, upper, exclusive[upper], False)
+    return low, high and (-high[0], high[1])
+
+
 def _limit(schema: Schema, keyword: str, exclusive: str, larger_is_tighter: bool) -> tuple[Any, bool] | None:
     """Give the tightest limit as something whose order is that of tightness; None for no limit."""
     sign = 1 if larger_is_tighter else -1
@@ -92,4 +106,5 @@ def _steps_change(before: list[Any], after: list[Any]) -> str:
 
 
 def _divides(step: Any, number: Any) -> bool:
-    return bool(step) and float(number / step).is_integer()
+    # In binary, 0.1 is no divisor of 0.3.
+    return (Fraction(str(number)) / Fraction(str(step))).denominator == 1

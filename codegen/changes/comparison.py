@@ -18,6 +18,7 @@ from codegen.changes.kinds import RULES, SEVERITIES, Direction, Severity
 from codegen.changes.operations import Operation, OperationComparison, path_shape
 from codegen.changes.renames import component_renames
 from codegen.document import Document
+from codegen.errors import DocumentError
 
 __all__ = ["Change", "compare"]
 
@@ -53,10 +54,16 @@ def compare(old: Document, new: Document) -> list[Change]:
     :param old: an OpenAPI document, cut or corrected; it is not changed
     :param new: another
     :return: the changes, the worst first, in an order that depends on nothing but the changes
-    :raises DocumentError: when a reference points to nothing
+    :raises DocumentError: when one of the documents cannot be cut, or not be compared
     """
-    old, new = (documents.cut(document, _operation_ids(document)) for document in (old, new))
-    if old == new:
+    try:
+        return _compare(*(documents.cut(document, documents.operation_ids(document)) for document in (old, new)))
+    except RecursionError:
+        raise DocumentError("schemas refer to each other over too many steps to be compared") from None
+
+
+def _compare(old: Document, new: Document) -> list[Change]:
+    if documents.fingerprint(old) == documents.fingerprint(new):
         return []
     collector = _Collector()
     versions = [_feature_version(document) for document in (old, new)]
@@ -71,12 +78,6 @@ def compare(old: Document, new: Document) -> list[Change]:
             collector.add(name, "", Finding("openapi-version-changed", Place("", "openapi", shared=True), *versions))
         OperationComparison(before, after, called, partial(collector.add, name)).run()
     return collector.changes()
-
-
-def _operation_ids(document: Document) -> list[str]:
-    return [
-        operation["operationId"] for _, _, operation in documents.operations(document) if "operationId" in operation
-    ]
 
 
 def _feature_version(document: Document) -> str:

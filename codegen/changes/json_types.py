@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final
 
-__all__ = ["allows_null", "common_types", "is_among", "schema_types", "type_change"]
+__all__ = ["allows_null", "common_types", "is_among", "json_type", "schema_types", "type_change"]
 
 _TYPE_OF: Final = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
+
+
+def json_type(value: Any) -> str:
+    """Name the JSON type of a value; ``integer`` for any whole number."""
+    if isinstance(value, float) and value.is_integer():
+        return "integer"
+    return "null" if value is None else _TYPE_OF[type(value)]
 
 
 def is_among(name: str, types: Collection[str]) -> bool:
@@ -67,5 +74,5 @@ def _types_meant(node: dict[str, Any]) -> set[str]:
     """Tell the type of a schema that does not name it, as authors and generators understand it."""
     values = [node["const"]] if "const" in node else node.get("enum", [])
     if values:
-        return {_TYPE_OF[type(value)] for value in values if value is not None}
+        return {json_type(value) for value in values if value is not None}
     return ({"object"} if "properties" in node else set()) | ({"array"} if "items" in node else set())

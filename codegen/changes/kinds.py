@@ -110,6 +110,8 @@ RULES: Final[dict[str, Rule]] = {
         None, _L, None, "the answer is gone", "readers of problems must cope with any status, but may expect this one"
     ),
     "status-added": Rule(None, _L, None, "the answer is new", "is it one that callers must tell apart?"),
+    "status-widened": Rule(None, _L, None, "{old} became {new}", "are there others that callers must tell apart?"),
+    "status-narrowed": Rule(None, _C, None, "{old} became {new}", "fewer answers than readers are ready for"),
     "header-removed": Rule(None, _B, None, "the header is gone", "readers rely on it"),
     "header-added": Rule(None, _C, None, "the header is new", "readers pass over what they do not know"),
     "header-became-optional": Rule(None, _B, None, "was required, is optional", "readers rely on it"),
@@ -166,6 +168,12 @@ RULES: Final[dict[str, Rule]] = {
     # composition
     "alternative-added": Rule(_C, _L, None, "{new} is a new alternative", "readers may have no branch for it"),
     "alternative-removed": Rule(_B, _C, None, "{old} is no longer an alternative", "we may be sending it"),
+    "alternatives-overlap": Rule(
+        _B, _L, None, "some values now fit both {old} and {new}", "oneOf refuses a value that fits two alternatives"
+    ),
+    "alternatives-may-overlap": Rule(
+        _L, _L, None, "some values may now fit both {old} and {new}", "as above, but no machine can tell"
+    ),
     "alternatives-reordered": Rule(
         _L, _L, None, "alternatives were {old}, are {new}", "generated code tries them in their order"
     ),

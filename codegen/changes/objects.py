@@ -7,8 +7,9 @@ from typing import Final
 
 from codegen.changes.findings import Finding, Place
 from codegen.changes.schema_view import show
-from codegen.document import Document
-from codegen.grammar import METHODS
+from codegen.document import Document, fingerprint
+from codegen.grammar import METHODS, child_kind
+from codegen.references import Reached
 
 __all__ = ["deprecated_changes", "other_changes", "required_changes"]
 
@@ -25,7 +26,7 @@ _READ: Final = {
     "responses": frozenset[str](),
     "response": frozenset({"description", "headers", "content"}),
     "header": frozenset({"required", "schema", "deprecated"}),
-    "media type": frozenset({"schema"}),
+    "media type": frozenset({"schema", "itemSchema"}),
 }
 
 
@@ -56,7 +57,9 @@ def deprecated_changes(old: Document, new: Document, place: Place) -> Iterator[F
         yield Finding("deprecated" if after else "no-longer-deprecated", place)
 
 
-def other_changes(kind: str, old: Document, new: Document, place: Place) -> Iterator[Finding]:
+def other_changes(
+    kind: str, old: Document, new: Document, place: Place, documents: tuple[Document, Document] | None = None
+) -> Iterator[Finding]:
     """
     Compare the fields that have no rule, so that none is dropped.
 
@@ -64,8 +67,22 @@ def other_changes(kind: str, old: Document, new: Document, place: Place) -> Iter
     :param old: the object as it was
     :param new: the object as it is
     :param place: where it stands
+    :param documents: the old document and the new one, for objects whose fields can have references
     """
+    before_document, after_document = documents or ({}, {})
     for name in sorted((old.keys() | new.keys()) - _READ[kind]):
-        if old.get(name) != new.get(name):
+        if _meaning(kind, name, old, before_document) != _meaning(kind, name, new, after_document):
             was, now = (show(node[name]) if name in node else "none" for node in (old, new))
             yield Finding("fact-changed", place, was, now, name)
+
+
+def _meaning(kind: str, name: str, node: Document, document: Document) -> str:
+    """Write a field with all that it refers to."""
+    if name not in node:
+        return ""
+    below = child_kind(kind, name)
+    if below is None:
+        return fingerprint(node[name])
+    reached = Reached(document)
+    reached.follow(node[name], below, name)
+    return fingerprint([node[name], reached.targets])

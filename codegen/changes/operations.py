@@ -9,11 +9,12 @@ from functools import cached_property, partial
 from itertools import chain
 from typing import Any, Final
 
+from codegen.changes.answers import canonical_media_type, media_type_pairs, status_changes, status_pairs
 from codegen.changes.findings import Finding, Place, shown_name
 from codegen.changes.kinds import Direction
 from codegen.changes.objects import deprecated_changes, other_changes, required_changes
 from codegen.changes.parameters import Parameter, ParameterComparison, ParameterKey
-from codegen.changes.schema_view import SchemaReader, show
+from codegen.changes.schema_view import SchemaReader, is_binary, show
 from codegen.changes.schemas import SchemaComparison
 from codegen.changes.security import security_findings
 from codegen.document import Document, resolve
@@ -21,6 +22,13 @@ from codegen.document import Document, resolve
 __all__ = ["Operation", "OperationComparison", "path_shape"]
 
 _VARIABLE: Final = re.compile(r"\{([^}]*)\}")
+
+#: names of headers whose definition "shall be ignored" (OpenAPI, "Parameter Object" and "Response Object")
+_IGNORED_PARAMETERS: Final = frozenset({"accept", "content-type", "authorization"})
+_IGNORED_ANSWER_HEADERS: Final = frozenset({"content-type"})
+
+#: the schema of content that is bytes, which OpenAPI 3.1 leaves out
+_BYTES: Final = {"type": "string", "format": "binary"}
 
 
 def path_shape(path: str) -> str:
@@ -50,7 +58,7 @@ class Operation:
 
     @property
     def name(self) -> str:
-        return f"{self.method.upper()} {self.path}"
+        return f"{self.method.upper()} {shown_name(self.path)}"
 
     @property
     def item(self) -> Document:
@@ -67,7 +75,8 @@ class Operation:
         for given in (*self.item.get("parameters", ()), *self.node.get("parameters", ())):
             node = self.followed(given)
             name = node["name"].lower() if node["in"] == "header" else node["name"]
-            found[node["in"], name] = Parameter(node, shared="$ref" in given)
+            if node["in"] != "header" or name not in _IGNORED_PARAMETERS:
+                found[node["in"], name] = Parameter(node, shared="$ref" in given)
         return found
 
     @property
@@ -98,11 +107,12 @@ class OperationComparison:
         self, old: Operation, new: Operation, called: Mapping[str, str], emit: Callable[[Direction, Finding], None]
     ) -> None:
         self._old, self._new, self._emit = old, new, emit
+        self._documents = old.document, new.document
         self._place = Place(new.name)
         readers = SchemaReader(old.document, called), SchemaReader(new.document)
         self._schemas: dict[Direction, SchemaComparison] = {
-            "request": SchemaComparison(*readers, partial(emit, "request")),
-            "response": SchemaComparison(*readers, partial(emit, "response")),
+            "request": SchemaComparison(*readers, "readOnly", partial(emit, "request")),
+            "response": SchemaComparison(*readers, "writeOnly", partial(emit, "response")),
         }
         self._parameters = ParameterComparison(new.name, readers, self._schemas["request"], partial(emit, "request"))
 
@@ -137,8 +147,8 @@ class OperationComparison:
         self._hand_over(
             "",
             deprecated_changes(old.node, new.node, self._place),
-            other_changes("operation", old.node, new.node, self._place),
-            other_changes("path item", old.item, new.item, self._place),
+            other_changes("operation", old.node, new.node, self._place, self._documents),
+            other_changes("path item", old.item, new.item, self._place, self._documents),
         )
 
     def _part(self, head: str, *, shared: bool) -> Place:
@@ -170,7 +180,7 @@ class OperationComparison:
             self._hand_over(
                 "request",
                 required_changes("body", before, after, place),
-                other_changes("request body", before, after, place),
+                other_changes("request body", before, after, place, self._documents),
             )
             self._content("request", before, after, place)
 
@@ -183,22 +193,26 @@ class OperationComparison:
             {key: value for key, value in operation.node.get("responses", {}).items() if not _is_status(key)}
             for operation in (self._old, self._new)
         ]
-        self._hand_over("response", other_changes("responses", extensions[0], extensions[1], self._place))
-        for status in sorted(old.keys() - new.keys()):
-            kind = "status-removed" if str(status).startswith("2") else "error-status-removed"
-            self._emit("response", Finding(kind, self._part(status, shared=False)))
-        for status in sorted(new.keys() - old.keys()):
-            self._emit("response", Finding("status-added", self._part(status, shared=False)))
-        for status in sorted(old.keys() & new.keys()):
+        self._hand_over(
+            "response", other_changes("responses", extensions[0], extensions[1], self._place, self._documents)
+        )
+        for kind, gone, come in status_changes(old.keys(), new.keys()):
+            place = self._part(", ".join(come or gone), shared=False)
+            self._emit("response", Finding(kind, place, ", ".join(gone), ", ".join(come)))
+        for earlier, status in status_pairs(old.keys(), new.keys()):
             place = self._part(status, shared="$ref" in new[status])
-            before, after = self._old.followed(old[status]), self._new.followed(new[status])
+            before, after = self._old.followed(old[earlier]), self._new.followed(new[status])
             self._headers(before, after, place)
             self._content("response", before, after, place)
-            self._hand_over("response", other_changes("response", before, after, place))
+            self._hand_over("response", other_changes("response", before, after, place, self._documents))
 
     def _headers(self, old: Document, new: Document, place: Place) -> None:
         before, after = (
-            {name.lower(): operation.followed(node) for name, node in response.get("headers", {}).items()}
+            {
+                name.lower(): operation.followed(node)
+                for name, node in response.get("headers", {}).items()
+                if name.lower() not in _IGNORED_ANSWER_HEADERS
+            }
             for operation, response in ((self._old, old), (self._new, new))
         )
         for name in sorted(before.keys() | after.keys()):
@@ -212,21 +226,34 @@ class OperationComparison:
                     "response",
                     required_changes("header", before[name], after[name], at),
                     deprecated_changes(before[name], after[name], at),
-                    other_changes("header", before[name], after[name], at),
+                    other_changes("header", before[name], after[name], at, self._documents),
                 )
                 self._schemas["response"].nodes(before[name].get("schema", {}), after[name].get("schema", {}), at)
 
     def _content(self, direction: Direction, old: Document, new: Document, place: Place) -> None:
-        before, after = old.get("content", {}), new.get("content", {})
-        for name in sorted(before.keys() | after.keys()):
-            at = replace(place, head=f"{place.head} {shown_name(name)}")
-            if name not in after:
+        before, after = (
+            {name: operation.followed(node) for name, node in owner.get("content", {}).items()}
+            for operation, owner in ((self._old, old), (self._new, new))
+        )
+        for earlier, name in media_type_pairs(before.keys(), after.keys()):
+            at = replace(place, head=f"{place.head} {shown_name(name or earlier or '')}")
+            if name is None:
                 self._emit(direction, Finding("media-type-removed", at))
-            elif name not in before:
+            elif earlier is None:
                 self._emit(direction, Finding("media-type-added", at))
             else:
-                self._hand_over(direction, other_changes("media type", before[name], after[name], at))
-                self._schemas[direction].nodes(before[name].get("schema", {}), after[name].get("schema", {}), at)
+                self._hand_over(
+                    direction, other_changes("media type", before[earlier], after[name], at, self._documents)
+                )
+                for field in ("schema", "itemSchema"):
+                    schemas = _schema(field, earlier, before[earlier]), _schema(field, name, after[name])
+                    self._schemas[direction].nodes(*schemas, at.below("[]") if field == "itemSchema" else at)
+
+
+def _schema(field: str, media_type: str, node: Document) -> Any:
+    given = node.get(field, {})
+    is_bytes = field == "schema" and given in ({}, True) and is_binary(canonical_media_type(media_type))
+    return _BYTES if is_bytes else given
 
 
 def _is_status(key: str) -> bool:

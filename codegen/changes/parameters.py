@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from codegen.changes.answers import canonical_media_type
 from codegen.changes.findings import Finding, Place, shown_name
 from codegen.changes.objects import deprecated_changes, other_changes, required_changes
 from codegen.changes.renames import member_renames, rename_hints
@@ -19,7 +20,7 @@ __all__ = ["Parameter", "ParameterComparison", "ParameterKey"]
 ParameterKey = tuple[str, str]
 
 #: what `style` is when a document does not say, by the location
-_STYLES: Final = {"query": "form", "path": "simple", "header": "simple", "cookie": "form"}
+_STYLES: Final = {"query": "form", "querystring": "", "path": "simple", "header": "simple", "cookie": "form"}
 
 
 @dataclass(frozen=True)
@@ -143,5 +144,5 @@ def _serialization(parameter: Parameter, reader: SchemaReader) -> dict[str, str]
         # A plain value is written in one way, exploded or not.
         "explode": "none" if is_plain else show(node.get("explode", style == "form")),
         "allowReserved": show(node.get("allowReserved", False)),
-        "media type": ", ".join(node.get("content", ())) or "none",
+        "media type": ", ".join(map(canonical_media_type, node.get("content", ()))) or "none",
     }

@@ -14,9 +14,10 @@ from functools import cached_property
 from typing import Any, Final
 
 from codegen.changes.json_types import allows_null, common_types, schema_types
-from codegen.document import Document, resolve
+from codegen.document import Document, fingerprint, resolve
+from codegen.references import component_of
 
-__all__ = ["GROUPS", "Part", "Schema", "SchemaReader", "component_name", "listed", "show"]
+__all__ = ["GROUPS", "Part", "Schema", "SchemaReader", "component_name", "is_binary", "listed", "show"]
 
 _ANYTHING: Final[Document] = {}
 _NOTHING: Final[Document] = {"not": {}}
@@ -90,11 +91,8 @@ class Schema:
 
     def values(self, keyword: str) -> list[Any]:
         """Give what the parts say under a keyword, in their order, each once."""
-        found: list[Any] = []
-        for part in self.parts:
-            if keyword in part.node and part.node[keyword] not in found:
-                found.append(part.node[keyword])
-        return found
+        found = (part.node[keyword] for part in self.parts if keyword in part.node)
+        return list({fingerprint(value): value for value in found}.values())
 
     @cached_property
     def types(self) -> frozenset[str] | None:
@@ -118,7 +116,7 @@ class Schema:
         for part in self.parts:
             for values in ([part.node["const"]] if "const" in part.node else None, part.node.get("enum")):
                 if values is not None:
-                    listed = {json.dumps(value, sort_keys=True): value for value in values}
+                    listed = {fingerprint(value): value for value in values}
                     allowed = listed if allowed is None else {key: listed[key] for key in allowed if key in listed}
         if allowed is not None and self.nullable:
             allowed.pop("null", None)
@@ -131,6 +129,14 @@ class Schema:
     @cached_property
     def required(self) -> frozenset[str]:
         return frozenset(name for part in self.parts for name in part.node.get("required", ()))
+
+    def hides(self, name: str, mark: str) -> bool:
+        """Tell whether a member has a mark that keeps it out of requests or of answers."""
+        return name in self.members and True in self.member(name).values(mark)
+
+    def required_but(self, mark: str) -> frozenset[str]:
+        """Give the required members without those that such a mark keeps out."""
+        return frozenset(name for name in self.required if not self.hides(name, mark))
 
     def member(self, name: str) -> Schema:
         nodes = [part.node["properties"][name] for part in self.parts if name in part.node.get("properties", {})]
@@ -233,10 +239,12 @@ class SchemaReader:
             if len(alternatives) < len(node.get(word, ())):
                 parts.append(Part(component, _OR_NULL, id(_OR_NULL)))
                 own[word] = alternatives
-            if len(alternatives) <= 1 and word in own:
+            is_plain = not alternatives or (len(alternatives) == 1 and "discriminator" not in node)
+            if is_plain and word in own:
                 del own[word]
                 for only in alternatives:
                     self._flatten(only, component, parts, followed)
+        own = _in_one_spelling(own)
         if own:
             parts.append(Part(component, own, id(node)))
 
@@ -248,8 +256,28 @@ def component_name(reference: Any) -> str:
     :param reference: the value of a ``$ref``
     :return: the name; empty for anything else
     """
-    prefix, _, name = str(reference).rpartition("/")
-    return name.replace("~1", "/").replace("~0", "~") if prefix == _SCHEMAS else ""
+    if not isinstance(reference, str) or not reference.startswith("#/"):
+        return ""
+    section, name = component_of(reference) or ("", "")
+    return name if section == "schemas" else ""
+
+
+def _in_one_spelling(node: Document) -> Document:
+    """Write in the words of OpenAPI 3.0 that a text stands for bytes; 3.1 has other keywords for it."""
+    encoding, media_type = node.get("contentEncoding"), str(node.get("contentMediaType", ""))
+    if encoding == "base64":
+        return {**_without(node, "contentEncoding"), "format": "byte"}
+    if node.get("format") == "base64":
+        return {**node, "format": "byte"}
+    if encoding is None and is_binary(media_type):
+        known = ("contentMediaType",) if media_type == "application/octet-stream" else ()
+        return {**_without(node, *known), "format": "binary"}
+    return node
+
+
+def is_binary(media_type: str) -> bool:
+    """Tell whether content of a media type is bytes and no text."""
+    return media_type.startswith(("image/", "audio/", "video/")) or media_type == "application/octet-stream"
 
 
 def _without(node: Document, *keywords: str) -> Document:

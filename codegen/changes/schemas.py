@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import combinations
 from typing import Any, Final
 
 from codegen.changes.findings import Finding, Place, shown_name
 from codegen.changes.json_types import is_among, type_change
+from codegen.changes.overlaps import Overlap, overlap
 from codegen.changes.renames import best_pairs, likeness, member_renames, rename_hints
 from codegen.changes.schema_view import GROUPS, Schema, SchemaReader, listed
 from codegen.changes.values import VALUE_KEYWORDS, value_changes
+from codegen.document import fingerprint
 from codegen.grammar import Kind, ListOf, MapOf, child_kind
 
 __all__ = ["SchemaComparison"]
@@ -34,12 +37,15 @@ class SchemaComparison:
 
     :param old: reads the old document's schemas
     :param new: reads the new document's schemas
+    :param hiding: the mark of members that do not stand in this direction: ``readOnly`` in requests, ``writeOnly``
+        in answers
     :param emit: takes each finding
     """
 
-    def __init__(self, old: SchemaReader, new: SchemaReader, emit: Callable[[Finding], None]) -> None:
+    def __init__(self, old: SchemaReader, new: SchemaReader, hiding: str, emit: Callable[[Finding], None]) -> None:
         self._old = old
         self._new = new
+        self._hiding = hiding
         self._emit = emit
         self._components: set[str] = set()
         self._above: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
@@ -119,8 +125,10 @@ class SchemaComparison:
 
     def _members(self, old: Schema, new: Schema, place: Place) -> None:
         before, after = old.members | old.required, new.members | new.required
-        removed = {name: old.member(name) for name in sorted(old.members - after)}
-        added = {name: new.member(name) for name in sorted(new.members - before)}
+        hidden = [{name for name in schema.members if schema.hides(name, self._hiding)} for schema in (old, new)]
+        required = [schema.required_but(self._hiding) for schema in (old, new)]
+        removed = {name: old.member(name) for name in sorted(old.members - after - hidden[0])}
+        added = {name: new.member(name) for name in sorted(new.members - before - hidden[1])}
         to_hints, from_hints = rename_hints(member_renames(removed, added))
         for name in removed:
             at = self._at(old, new, place, "properties", member=name).member(name)
@@ -129,10 +137,15 @@ class SchemaComparison:
             at = self._at(old, new, place, "properties", member=name).member(name)
             kind = "required-member-added" if name in new.required else "member-added"
             self._emit(Finding(kind, at, hint=from_hints.get(name, "")))
-        for name in sorted((before | after) - removed.keys() - added.keys()):
-            if (name in old.required) != (name in new.required):
+        elsewhere = {
+            name
+            for name in hidden[0] | hidden[1]
+            if (name in hidden[0] or name not in before) and (name in hidden[1] or name not in after)
+        }
+        for name in sorted((before | after) - removed.keys() - added.keys() - elsewhere):
+            if (name in required[0]) != (name in required[1]):
                 at = self._at(old, new, place, "required", member=name).member(name)
-                kind = "member-became-required" if name in new.required else "member-became-optional"
+                kind = "member-became-required" if name in required[1] else "member-became-optional"
                 self._emit(Finding(kind, at))
             at = self._at(old, new, place, "properties", member=name).member(name)
             self._compare(old.member(name), new.member(name), at)
@@ -186,7 +199,7 @@ class SchemaComparison:
         """Tell whether two values mean the same: schemas by comparing them, anything else as plain data."""
         if kind == "schema":
             found: list[Finding] = []
-            aside = SchemaComparison(self._old, self._new, found.append)
+            aside = SchemaComparison(self._old, self._new, self._hiding, found.append)
             aside._components, aside._above = set(self._components), list(self._above)
             aside.nodes(old, new, Place(""))
             return not found
@@ -196,7 +209,7 @@ class SchemaComparison:
             return len(old) == len(new) and all(
                 self._same(before, after, kind.kind) for before, after in zip(old, new, strict=True)
             )
-        return bool(old == new)
+        return fingerprint(old) == fingerprint(new)
 
     def _composition(self, old: Schema, new: Schema, place: Place) -> None:
         at = self._at(old, new, place, "oneOf", "anyOf")
@@ -211,12 +224,17 @@ class SchemaComparison:
             self._facts(old.without(*GROUPS), new.without(*GROUPS), place)
             if old.groups[0][0] != new.groups[0][0]:
                 self._emit(Finding("composition-changed", at, _groups(old), _groups(new)))
-            self._alternatives(old.alternatives, new.alternatives, at, ordered=True)
+            kept = self._alternatives(old.alternatives, new.alternatives, at, ordered=True)
+            self._overlaps(old, new, kept, at)
         else:
             self._discriminator(old, new, place)
-            self._alternatives(_spread(old), _spread(new), at, ordered=False)
+            kept = self._alternatives(_spread(old), _spread(new), at, ordered=False)
+            self._overlaps(old, new, kept, at)
 
-    def _alternatives(self, old: Sequence[Schema], new: Sequence[Schema], place: Place, *, ordered: bool) -> None:
+    def _alternatives(
+        self, old: Sequence[Schema], new: Sequence[Schema], place: Place, *, ordered: bool
+    ) -> dict[int, int]:
+        """Compare alternatives, and return which new one each old one became, by their numbers."""
         before = {str(number): schema for number, schema in enumerate(old)}
         after = {str(number): schema for number, schema in enumerate(new)}
         # Two components of different names are two alternatives, unless nothing else is left of the old ones.
@@ -236,6 +254,26 @@ class SchemaComparison:
                 is_type = _is_another_type(schema, old)
                 kind, shown = ("type-widened", _labels(new)) if is_type else ("alternative-added", schema.label)
                 self._emit(Finding(kind, place, _labels(old), shown))
+        return {int(first): int(second) for first, second in pairs.items()}
+
+    def _overlaps(self, old: Schema, new: Schema, pairs: Mapping[int, int], place: Place) -> None:
+        """Report alternatives of a ``oneOf`` that take the same values, and did not before."""
+        if not any(word == "oneOf" for word, _ in new.groups):
+            return
+        before, after = _spread(old), _spread(new)
+        was_one_of = any(word == "oneOf" for word, _ in old.groups)
+        came_from = {number: earlier for earlier, number in pairs.items()}
+        for (first, one), (second, other) in combinations(enumerate(after), 2):
+            now = overlap(one, other, self._hiding)
+            if now is Overlap.CERTAIN and new.values("discriminator"):
+                now = Overlap.UNCLEAR  # X may go by the discriminator alone
+            was = Overlap.NONE
+            if was_one_of and first in came_from and second in came_from:
+                was = overlap(before[came_from[first]], before[came_from[second]], self._hiding)
+            if now > was:
+                kind = "alternatives-overlap" if now is Overlap.CERTAIN else "alternatives-may-overlap"
+                labels = [schema.label for schema in (new.alternatives[first], new.alternatives[second])]
+                self._emit(Finding(kind, place, *labels))
 
 
 def _labels(schemas: Sequence[Schema]) -> str:

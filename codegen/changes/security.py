@@ -7,7 +7,7 @@ from typing import Any
 
 from codegen.changes.findings import Finding, Place, shown_name
 from codegen.changes.schema_view import show
-from codegen.document import Document
+from codegen.document import Document, fingerprint
 
 __all__ = ["security_findings"]
 
@@ -105,7 +105,7 @@ def _shown(requirement: _Requirement) -> str:
 
 def _compare_schemes(name: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Finding]:
     for fact in sorted(before.keys() | after.keys()):
-        if before.get(fact) != after.get(fact):
+        if (fact in before) != (fact in after) or fingerprint(before.get(fact)) != fingerprint(after.get(fact)):
             was, now = (show(facts[fact]) if fact in facts else "none" for facts in (before, after))
             yield Finding("security-scheme-changed", _NOWHERE, was, now, f"{shown_name(name)}: {fact}")
 

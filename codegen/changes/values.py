@@ -9,6 +9,7 @@ from codegen.changes.bounds import BOUND_KEYWORDS, bound_changes
 from codegen.changes.findings import Finding, Place
 from codegen.changes.renames import rename_hints, value_renames
 from codegen.changes.schema_view import Schema, listed, show
+from codegen.document import fingerprint
 
 __all__ = ["VALUE_KEYWORDS", "value_changes"]
 
@@ -36,7 +37,7 @@ def value_changes(old: Schema, new: Schema, at: _At) -> Iterator[Finding]:
         yield from _text_changes(keyword, old, new, at(keyword))
     for change in bound_changes(old, new):
         yield Finding(f"bound-{change.kind}", at(*change.keywords), change.old, change.new, change.keywords[0])
-    if old.values("default") != new.values("default"):
+    if fingerprint(old.values("default")) != fingerprint(new.values("default")):
         yield Finding("default-changed", at("default"), listed(old.values("default")), listed(new.values("default")))
     for keyword in ("deprecated", "readOnly", "writeOnly"):
         yield from _mark_changes(keyword, old, new, at(keyword))
