@@ -23,8 +23,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     sync = commands.add_parser("sync", help="cut X's document to our operations and write openapi.yaml")
     sync.add_argument("document", metavar="DOCUMENT", help="path or URL of X's OpenAPI document, JSON or YAML")
-    commands.add_parser("generate", help="generate the client from openapi.yaml and the overlay")
-    commands.add_parser("check", help="fail, with a diff, when the tree is not what generate would write")
     diff = commands.add_parser("diff", help="say what changed for our operations between two documents")
     diff.add_argument("old", metavar="OLD", help="path or URL")
     diff.add_argument("new", metavar="NEW", help="path or URL")
@@ -32,6 +30,10 @@ def _parser() -> argparse.ArgumentParser:
     diff.add_argument(
         "--fail-on", choices=SEVERITIES, help="exit with 1 when there is a change of this class, or worse"
     )
+    for command in (sync, diff):
+        command.add_argument("--verbose", action="store_true", help="list each change, however many there are")
+    commands.add_parser("generate", help="generate the client from openapi.yaml and the overlay")
+    commands.add_parser("check", help="fail, with a diff, when the tree is not what generate would write")
     commands.add_parser("document", help="print the corrected document: openapi.yaml with the overlay applied")
     return parser
 
@@ -59,10 +61,10 @@ def _run(options: argparse.Namespace, tree: Tree) -> int:
         case "document":
             sys.stdout.buffer.write(pipeline.corrected_document(tree))
         case "diff":
-            return diff(tree, options.old, options.new, options.format, options.fail_on)
+            return diff(tree, options.old, options.new, options.format, options.fail_on, verbose=options.verbose)
         case "sync":
             with exclusive(tree):
-                sync(tree, options.document)
+                sync(tree, options.document, verbose=options.verbose)
         case "generate":
             with exclusive(tree):
                 pipeline.generate(tree)

@@ -17,8 +17,10 @@ from codegen.errors import OverlayError
 from codegen.references import followed
 from codegen.stable_names import body_schemas, class_name
 
-__all__ = ["COMPOSITIONS", "Slot", "parse_address", "slots"]
+__all__ = ["COMPOSITIONS", "VARIABLE", "Slot", "parse_address", "slots"]
 
+#: the address of a parameter in the path, whatever X calls it
+VARIABLE: Final = "{}"
 _STEP: Final = re.compile(r"\[\]|[^.\[\]]+")
 _PARAMETER: Final = re.compile(r"(?P<name>[^\[\]]+)(?P<items>\[\])?")
 COMPOSITIONS: Final = ("allOf", "oneOf", "anyOf")
@@ -101,7 +103,9 @@ def _parameters(document: Document, url: str, operation: Document, path: str) ->
         given = owner.get("parameters", [])
         for index, node in enumerate(given):
             parameter = followed(document, node)
-            if wanted and parameter.get("name") == wanted["name"]:
+            if path == VARIABLE and parameter.get("in") == "path":
+                yield Slot(given, index)
+            elif wanted and parameter.get("name") == wanted["name"]:
                 schema = Slot(parameter, "schema")
                 yield from _below(document, schema, ["[]"], frozenset()) if wanted["items"] else [Slot(given, index)]
 

@@ -8,7 +8,7 @@ from typing import Any
 from codegen import document as documents
 from codegen.changes import compare
 from codegen.changes.kinds import SEVERITIES, Severity
-from codegen.report import FORMATS, worst
+from codegen.report import FORMATS, as_text, worst
 from codegen.serialization import parse, read_source
 from codegen.tree import Tree
 from codegen.validation import checked_cut, require_openapi3
@@ -16,7 +16,15 @@ from codegen.validation import checked_cut, require_openapi3
 __all__ = ["diff"]
 
 
-def diff(tree: Tree, old: str, new: str, output_format: str = "text", fail_on: Severity | None = None) -> int:
+def diff(
+    tree: Tree,
+    old: str,
+    new: str,
+    output_format: str = "text",
+    fail_on: Severity | None = None,
+    *,
+    verbose: bool = False,
+) -> int:
     """
     Print what changed for our operations.
 
@@ -27,6 +35,7 @@ def diff(tree: Tree, old: str, new: str, output_format: str = "text", fail_on: S
     :param new: path or URL of the new document
     :param output_format: a key of :data:`codegen.report.FORMATS`
     :param fail_on: the class that is not allowed, and with it those that are worse; None allows all
+    :param verbose: whether the text lists each change, however many there are
     :return: 0 when nothing changed, or only what is allowed; 1 otherwise
     :raises DocumentError: when one of the documents cannot be used
     """
@@ -34,7 +43,7 @@ def diff(tree: Tree, old: str, new: str, output_format: str = "text", fail_on: S
     wanted = _operations_at_our_places(tree.operation_ids(), list(whole.values()))
     cuts = [checked_cut(whole[name], wanted & documents.operation_ids(whole[name]), name) for name in (old, new)]
     changes = compare(*cuts)
-    sys.stdout.write(FORMATS[output_format](changes))
+    sys.stdout.write(as_text(changes, verbose=verbose) if output_format == "text" else FORMATS[output_format](changes))
     found = worst(changes)
     if found is None or fail_on is None:
         return 0

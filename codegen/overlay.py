@@ -5,7 +5,7 @@ An action of the specification has a JSONPath as its ``target``. X renames schem
 ours names the operations by their operationId and what of them it means, and references are followed on the way::
 
     operations: [getChatConversation]     # the Operation Object itself, or with one of:
-    parameter: user.fields                #   a parameter; user.fields[] is the schema of its items
+    parameter: user.fields                #   a parameter ({} for that in the path); user.fields[] is its items' schema
     request: seen_until_sequence_id       #   a member of the request's body
     response: includes.users[].name       #   a member of a success; "." is its whole body
 

@@ -13,7 +13,7 @@ from codegen.errors import CodegenError
 from codegen.generate import digest
 from codegen.pipeline import require_generation
 from codegen.progress import say
-from codegen.report import as_markdown, as_text, proposed_bump
+from codegen.report import as_entry, as_markdown, as_text, proposed_bump
 from codegen.serialization import parse, read_source, to_yaml
 from codegen.tree import Tree, replace_file
 from codegen.validation import checked_cut, require_openapi3
@@ -27,12 +27,13 @@ Facts only, in an order of their own. Nobody edits this file; corrections go int
 _UNRELEASED = "## Unreleased"
 
 
-def sync(tree: Tree, source: str) -> None:
+def sync(tree: Tree, source: str, *, verbose: bool = False) -> None:
     """
     Write the cut of X's document to ``openapi.yaml``, report what changed, and note it in CHANGELOG.md.
 
     :param tree: the project's files
     :param source: path or URL of the document
+    :param verbose: whether to list each change, however many there are
     :raises CodegenError: when the document cannot be used; then nothing is written
     """
     raw = read_source(source)
@@ -48,8 +49,8 @@ def sync(tree: Tree, source: str) -> None:
     if old is None:
         say(f"openapi.yaml is new, with {', '.join(tree.operation_ids())}")
     elif changes := compare(old, cut):
-        sys.stdout.write(as_text(changes))
-        replace_file(tree.changelog, _with_entry(tree, old["info"]["version"], version, changes))
+        sys.stdout.write(as_text(changes, verbose=verbose))
+        _note(tree, old["info"]["version"], version, changes, digest(data))
     else:
         say(f"version {version} says the same of our operations in another form")
     tree.record(source={"version": version, "digest": digest(raw)})
@@ -69,14 +70,23 @@ def _present_cut(tree: Tree) -> dict[str, Any] | None:
     return checked_cut(present, documents.operation_ids(present), "openapi.yaml")
 
 
-def _with_entry(tree: Tree, old: str, new: str, changes: list[Change]) -> bytes:
-    """Put an entry on top of what is unreleased, with the version that the changes call for."""
+def _note(tree: Tree, old: str, new: str, changes: list[Change], cut_digest: str) -> None:
+    """Leave a trail in CHANGELOG.md, and all changes in a file beside it where they do not fit into an entry."""
+    title = f"X's document, {old if old == new else f'{old} to {new}'}"
+    details = tree.reports / f"{new}-{cut_digest.removeprefix('sha256:')[:8]}.md"
+    told = as_entry(changes, tree.name(details))
+    if tree.name(details) in told:
+        replace_file(details, f"# {title}\n\n{as_markdown(changes)}".encode())
+    entry = f"### {title}\n\n{told}\n{_proposal(tree, changes)}\n"
+    replace_file(tree.changelog, _with_entry(tree, entry))
+
+
+def _with_entry(tree: Tree, entry: str) -> bytes:
+    """Put an entry on top of what is unreleased."""
     text = tree.changelog.read_text(encoding="utf-8") if tree.changelog.is_file() else "# Changelog\n"
     if not re.search(rf"^{_UNRELEASED}$", text, re.MULTILINE):
         title, _, rest = text.partition("\n")
         text = f"{title}\n\n{_UNRELEASED}\n{rest}"
-    versions = old if old == new else f"{old} to {new}"
-    entry = f"### X's document, {versions}\n\n{as_markdown(changes)}\n{_proposal(tree, changes)}\n"
     if entry in text:  # of a run that was killed before it wrote openapi.yaml
         return text.encode()
     return text.replace(f"{_UNRELEASED}\n", f"{_UNRELEASED}\n\n{entry}", 1).encode()

@@ -76,6 +76,11 @@ class Tree:
         return self.root / "CHANGELOG.md"
 
     @property
+    def reports(self) -> Path:
+        """The folder of what changed in X's document, where it does not fit into the changelog."""
+        return self.root / "codegen" / "reports"
+
+    @property
     def version_file(self) -> Path:
         """The module that holds our own version."""
         return self.root / "airflow_provider_xchat" / "__init__.py"

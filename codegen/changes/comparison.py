@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from codegen import document as documents
-from codegen.changes.findings import Finding, Place
+from codegen.changes.findings import Area, Finding, Place
 from codegen.changes.kinds import RULES, SEVERITIES, Direction, Severity
 from codegen.changes.operations import Operation, OperationComparison, path_shape
 from codegen.changes.renames import component_renames
@@ -36,6 +36,7 @@ class Change:
     :param message: what was and what is, in one sentence
     :param hint: a guess at a rename; empty without one
     :param operations: the ``operationId`` of each operation that it concerns
+    :param area: ``requests`` (also for an operation as a whole), ``answers``, ``includes`` or ``problems``
     """
 
     path: str
@@ -45,6 +46,7 @@ class Change:
     message: str
     hint: str = ""
     operations: tuple[str, ...] = ()
+    area: Area = "requests"
 
 
 def compare(old: Document, new: Document) -> list[Change]:
@@ -135,6 +137,7 @@ class _Collector:
                 message,
                 hint,
                 tuple(sorted(operations)),
+                finding.place.area,
             )
             for (_, direction, kind, message, hint), (finding, operations) in self._found.items()
         ]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["RULES", "SEVERITIES", "SHOWN", "Direction", "Rule", "Severity"]
+__all__ = ["NO_EFFECT", "RULES", "SEVERITIES", "SHOWN", "Direction", "Rule", "Severity"]
 
 Severity = Literal["breaking", "look", "compatible"]
 Direction = Literal["request", "response", ""]
@@ -49,6 +49,9 @@ class Rule:
         return found
 
 
+#: kinds of change that neither calls nor readers nor the generated client notice
+NO_EFFECT: Final = frozenset({"body-renamed", "tags-changed"})
+
 _B: Final = "breaking"
 _L: Final = "look"
 _C: Final = "compatible"
@@ -58,15 +61,23 @@ RULES: Final[dict[str, Rule]] = {
     # the operation as a whole
     "operation-removed": Rule(None, None, _B, "{old} is gone from the document", "calls to it will fail"),
     "operation-added": Rule(None, None, _C, "{new} is new in the document", "nobody calls it yet"),
-    "operation-moved": Rule(None, None, _B, "{old} became {new}", "calls go to the old place"),
+    "operation-moved": Rule(None, None, _B, "operation moved from {old} to {new}", "calls go to the old place"),
     "operation-renamed": Rule(
         None, None, _B, "operationId was {old}, is {new}", "the generated function gets another name"
     ),
     "path-variable-renamed": Rule(
-        None, None, _L, "{{{old}}} in the path became {{{new}}}", "same URL, but an argument gets another name"
+        None,
+        None,
+        _L,
+        "operation moved: {{{old}}} in its path became {{{new}}}",
+        "same URL, but an argument gets another name",
     ),
     "tags-changed": Rule(
-        None, None, _L, "tags were {old}, are {new}", "the generated function moves to another module"
+        None,
+        None,
+        _C,
+        "tags were {old}, are {new}: no effect",
+        "generated functions stand in one module, whatever the tags",
     ),
     "servers-changed": Rule(None, None, _B, "servers were {old}, are {new}", "calls and tokens go to the old host"),
     "openapi-version-changed": Rule(
@@ -100,6 +111,9 @@ RULES: Final[dict[str, Rule]] = {
         _B, None, None, "{name} was {old}, is {new}", "the same value must be written in another way"
     ),
     # bodies, answers and their media types
+    "body-renamed": Rule(
+        _C, _C, None, "{old} is called {new} now: renamed, no effect", "generated classes are named after the operation"
+    ),
     "body-added": Rule(_C, None, None, "a body is new and optional", "who does not send it is served as ever"),
     "required-body-added": Rule(_B, None, None, "a body is new and required", "calls lack it"),
     "body-removed": Rule(_B, None, None, "the body is gone", "we may be sending it"),

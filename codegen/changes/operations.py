@@ -10,11 +10,11 @@ from itertools import chain
 from typing import Any, Final
 
 from codegen.changes.answers import canonical_media_type, media_type_pairs, status_changes, status_pairs
-from codegen.changes.findings import Finding, Place, shown_name
+from codegen.changes.findings import Area, Finding, Place, shown_name
 from codegen.changes.kinds import Direction
 from codegen.changes.objects import deprecated_changes, other_changes, required_changes
 from codegen.changes.parameters import Parameter, ParameterComparison, ParameterKey
-from codegen.changes.schema_view import SchemaReader, is_binary, show
+from codegen.changes.schema_view import SchemaReader, component_name, is_binary, show
 from codegen.changes.schemas import SchemaComparison
 from codegen.changes.security import security_findings
 from codegen.document import Document, resolve
@@ -154,6 +154,11 @@ class OperationComparison:
     def _part(self, head: str, *, shared: bool) -> Place:
         return Place(self._new.name, head, shared=shared)
 
+    def _answer(self, head: str, *, shared: bool) -> Place:
+        is_success = head.startswith("2")
+        area: Area = "answers" if is_success else "problems"
+        return replace(self._part(head, shared=shared), area=area, is_answer=is_success)
+
     def _renamed_variables(self) -> dict[str, str]:
         if path_shape(self._old.path) != path_shape(self._new.path):
             return {}
@@ -197,10 +202,10 @@ class OperationComparison:
             "response", other_changes("responses", extensions[0], extensions[1], self._place, self._documents)
         )
         for kind, gone, come in status_changes(old.keys(), new.keys()):
-            place = self._part(", ".join(come or gone), shared=False)
+            place = self._answer(", ".join(come or gone), shared=False)
             self._emit("response", Finding(kind, place, ", ".join(gone), ", ".join(come)))
         for earlier, status in status_pairs(old.keys(), new.keys()):
-            place = self._part(status, shared="$ref" in new[status])
+            place = self._answer(status, shared="$ref" in new[status])
             before, after = self._old.followed(old[earlier]), self._new.followed(new[status])
             self._headers(before, after, place)
             self._content("response", before, after, place)
@@ -245,6 +250,9 @@ class OperationComparison:
                 self._hand_over(
                     direction, other_changes("media type", before[earlier], after[name], at, self._documents)
                 )
+                names = [component_name(node.get("schema", {}).get("$ref")) for node in (before[earlier], after[name])]
+                if at.area != "problems" and all(names) and names[0] != names[1]:
+                    self._emit(direction, Finding("body-renamed", at, *map(shown_name, names)))
                 for field in ("schema", "itemSchema"):
                     schemas = _schema(field, earlier, before[earlier]), _schema(field, name, after[name])
                     self._schemas[direction].nodes(*schemas, at.below("[]") if field == "itemSchema" else at)

@@ -65,7 +65,7 @@ class SchemaComparison:
             if old.component in self._components:
                 return
             self._components.add(old.component)
-            place = Place.component(old.component)
+            place = place.component(old.component)
         pair = (old.identity, new.identity)
         if pair in self._above:
             return
@@ -99,7 +99,7 @@ class SchemaComparison:
         if len(owners) == 1:
             (owner,) = owners
             if owner and owner in old.components and owner in new.components:
-                return Place.component(owner)
+                return place.component(owner)
         return place
 
     def _types(self, old: Schema, new: Schema, place: Place) -> bool:
