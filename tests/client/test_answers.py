@@ -10,6 +10,8 @@ import pytest
 from xchat_client.models import GetChatConversationResponse
 from xchat_client.types import UNSET
 
+pytestmark = [pytest.mark.contract, pytest.mark.typed]
+
 WHOLE = {
     "data": [
         {

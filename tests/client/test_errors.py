@@ -41,6 +41,7 @@ def test_status_headers_and_bytes_come_back(wire, get, mark, name, content_type,
         assert isinstance(answer.text, str)
 
 
+@pytest.mark.contract
 def test_the_plain_functions_give_none_for_an_error(wire, connect):
     from xchat_client.api.chat import get_chat_conversation
 

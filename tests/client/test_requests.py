@@ -10,6 +10,9 @@ from xchat_client.api.chat import get_chat_conversation
 from xchat_client.errors import PathParameterError
 
 
+pytestmark = pytest.mark.contract
+
+
 @pytest.fixture
 def client(wire, connect):
     wire.says(200, {})

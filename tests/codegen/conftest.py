@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,17 @@ class Project:
         with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
             code = main(list(arguments), root=self.root)
         return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+    def select(self, *operation_ids: str) -> None:
+        """Have pyproject.toml name other operations."""
+        settings = self.path("pyproject.toml")
+        text = re.sub(
+            r"^operations = \[.*?\]",
+            f"operations = {json.dumps(operation_ids)}",
+            settings.read_text(),
+            flags=re.M | re.S,
+        )
+        settings.write_text(text)
 
     def path(self, name: str) -> Path:
         return self.root / name

@@ -18,7 +18,7 @@ from codegen.report import as_json, as_markdown, as_text, proposed_bump, summary
 from codegen.tree import Tree
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ["getChatConversation", "markChatConversationRead"]
+OURS = Tree(ROOT).operation_ids()
 
 TEXT = {"type": "string"}
 NUMBER = {"type": "integer"}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import random
+from pathlib import Path
 
 import pytest
 
-from codegen.document import cut, prune, relax_answers
+from codegen.document import cut, operations, prune, relax_answers
 from codegen.errors import DocumentError
+from codegen.tree import Tree
 
-OURS = ["getChatConversation", "markChatConversationRead"]
+OURS = Tree(Path(__file__).resolve().parents[2]).operation_ids()
 
 
 def small(**schemas):
@@ -147,13 +149,27 @@ def test_prune_takes_out_what_nothing_reaches_any_more():
 
 
 def test_answers_may_lack_anything_and_requests_may_not(cut_document):
-    schemas = relax_answers(cut_document)["components"]["schemas"]
-    assert "required" not in schemas["ChatConversation"]
-    assert "required" not in schemas["User"]
-    assert schemas["ChatMarkConversationReadRequest"]["required"] == ["seen_until_sequence_id"]
-    get, mark = (item[method] for item, method in zip(cut_document["paths"].values(), ("get", "post"), strict=True))
-    relaxed = relax_answers(cut_document)["paths"].values()
-    assert [next(iter(item.values()))["parameters"] for item in relaxed] == [get["parameters"], mark["parameters"]]
+    before, after = cut_document, relax_answers(cut_document)
+    assert before["components"]["schemas"]["UserPublicMetrics"]["required"]
+    assert "required" not in after["components"]["schemas"]["UserPublicMetrics"]
+    assert after["components"]["schemas"]["MarkChatConversationReadRequest"]["required"] == ["seen_until_sequence_id"]
+    parameters = [[operation["parameters"] for _, _, operation in operations(document)] for document in (before, after)]
+    assert parameters[0] == parameters[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "relaxed"),
+    [
+        ({"type": "array", "items": {}, "nullable": True}, {"type": "array", "items": {}}),
+        ({"type": ["object", "null"], "properties": {}}, {"type": "object", "properties": {}}),
+        ({"type": "string", "nullable": True}, {"type": "string", "nullable": True}),
+        ({"type": ["string", "null"]}, {"type": ["string", "null"]}),
+    ],
+)
+def test_null_for_an_object_is_a_misfit_and_for_a_text_a_value(given, relaxed):
+    document = small(Answer={"properties": {"member": given}})
+    answer = relax_answers(document)["components"]["schemas"]["Answer"]
+    assert answer == {"properties": {"member": relaxed}}
 
 
 def test_a_property_named_required_is_not_taken_for_the_keyword():

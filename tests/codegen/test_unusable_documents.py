@@ -68,6 +68,7 @@ def refused(project, text):
     """Give a text to each command as the new document and as the old one; return the lines on stderr."""
     project.path("good.json").write_text(json.dumps(small()))
     project.path("bad.yaml").write_text(text)
+    project.select("getChatConversation", "markChatConversationRead")
     bad, good = str(project.path("bad.yaml")), str(project.path("good.json"))
     before = project.snapshot()
     lines = []

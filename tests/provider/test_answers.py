@@ -44,6 +44,9 @@ class Said:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
+pytestmark = pytest.mark.contract
+
+
 def test_an_answer_comes_out_as_it_came_in():
     body = {"data": [CONVERSATION], "includes": {"users": []}, "meta": {"x": 0}, "brand_new": [None]}
     assert conversation_answer(Said(200, copy.deepcopy(body)), REQUEST) == body

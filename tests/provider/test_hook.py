@@ -65,6 +65,7 @@ def hook(request):
     yield Coroutines()
 
 
+@pytest.mark.contract
 def test_a_conversation_with_its_participants(sandbox, connection, hook):
     connection(sandbox.url)
     sandbox.reset()
@@ -88,6 +89,7 @@ def test_a_conversation_with_its_participants(sandbox, connection, hook):
     ]
 
 
+@pytest.mark.contract
 def test_a_colon_pair_becomes_a_dash_pair(sandbox, connection, hook):
     connection(sandbox.url)
     sandbox.reset()
@@ -96,6 +98,7 @@ def test_a_colon_pair_becomes_a_dash_pair(sandbox, connection, hook):
     assert request["path"] == "/2/chat/conversations/900000001-9000000000000000101"
 
 
+@pytest.mark.contract
 def test_marking_as_read(sandbox, connection, hook):
     connection(sandbox.url)
     sandbox.reset()
@@ -108,6 +111,7 @@ def test_marking_as_read(sandbox, connection, hook):
     ]
 
 
+@pytest.mark.contract
 def test_bad_input_is_refused_before_anything_is_sent(sandbox, connection, hook):
     connection(sandbox.url)
     sandbox.reset()
@@ -124,6 +128,7 @@ def test_bad_input_is_refused_before_anything_is_sent(sandbox, connection, hook)
     assert sandbox.requests() == []
 
 
+@pytest.mark.contract
 def test_an_unknown_name_that_is_allowed_is_sent(sandbox, connection, hook):
     connection(sandbox.url)
     sandbox.reset()
@@ -133,6 +138,7 @@ def test_an_unknown_name_that_is_allowed_is_sent(sandbox, connection, hook):
     assert request["query"] == "chat_conversation.fields=id,brand_new"
 
 
+@pytest.mark.contract
 def test_errors_of_the_sandbox(sandbox, connection, hook):
     connection(sandbox.url)
     with pytest.raises(XChatNotFoundError, match="404"):
@@ -141,6 +147,7 @@ def test_errors_of_the_sandbox(sandbox, connection, hook):
         hook.get_conversation("g9000000000000000203")
 
 
+@pytest.mark.contract
 def test_a_token_that_is_not_good(sandbox, connection, hook):
     connection(sandbox.url, "some-other-token")
     with pytest.raises(XChatAuthError, match="sign in again") as caught:
@@ -149,6 +156,7 @@ def test_a_token_that_is_not_good(sandbox, connection, hook):
     assert "some-other-token" not in str(caught.value)
 
 
+@pytest.mark.contract
 def test_a_token_without_the_scope_for_marking(sandbox, connection, hook):
     with running_sandbox() as other:
         connection(other.url, READ_ONLY_TOKEN)

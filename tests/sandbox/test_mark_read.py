@@ -7,6 +7,7 @@ from xchat_sandbox import Sandbox, Token, running_sandbox
 
 MAIN, BEA = "9000000000000000101", "900000001"
 GROUP = "g9000000000000000201"
+pytestmark = pytest.mark.contract
 SUCCESS = {"data": {"success": True}}
 
 
