@@ -88,6 +88,8 @@ def generate_client(document: dict[str, Any], templates: Path, target: Path, ban
     except TemplateError as error:
         place = ":".join(str(getattr(error, part)) for part in ("name", "lineno") if getattr(error, part, None))
         raise GenerationError(f"template {place or 'unknown'} is broken: {error.message}") from None
+    except Exception as error:
+        raise _crash(error) from error
     if complaints:
         raise GenerationError(_summary(list(complaints)))
     (target / "py.typed").write_text(banner, encoding="utf-8")
@@ -100,10 +102,18 @@ def generate_client(document: dict[str, Any], templates: Path, target: Path, ban
 def _project(document: dict[str, Any], templates: Path, target: Path) -> openapi_python_client.Project:
     settings = ConfigFile(package_name_override=PACKAGE, literal_enums=True, post_hooks=[])
     config = Config.from_sources(settings, MetaType.NONE, Path("openapi.yaml"), "utf-8", False, target)
-    data = GeneratorData.from_dict(document, config=config)
+    try:
+        data = GeneratorData.from_dict(document, config=config)
+    except Exception as error:
+        raise _crash(error) from error
     if isinstance(data, GeneratorError):
         raise GenerationError(_summary([data]))
     return openapi_python_client.Project(openapi=data, config=config, custom_template_path=templates)
+
+
+def _crash(error: Exception) -> GenerationError:
+    # It meets documents that it was not written for: X's whole one of version 2.167 makes it raise.
+    return GenerationError(f"{GENERATOR} fails with {type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def _summary(complaints: list[GeneratorError]) -> str:

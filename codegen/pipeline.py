@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,17 +61,20 @@ def _overlay(tree: Tree) -> dict[str, Any]:
     return parse(tree.overlay.read_bytes(), "codegen/overlay.yaml")
 
 
-def corrected_cut(cut: dict[str, Any], overlay: dict[str, Any], name: str) -> dict[str, Any]:
+def corrected_cut(
+    cut: dict[str, Any], overlay: dict[str, Any], name: str, report: Callable[[str], None] = say
+) -> dict[str, Any]:
     """
     Give a cut names that last, and apply the overlay.
 
     :param cut: X's document cut to our operations
     :param overlay: an Overlay Object
     :param name: what to call the cut in an error
+    :param report: takes a sentence for each correction that this cut leaves no place for
     :return: the corrected document
     :raises CodegenError: when the overlay does not fit, or the outcome breaks the specification
     """
-    corrected = documents.prune(overlays.apply(with_stable_names(cut), overlay, say))
+    corrected = documents.prune(overlays.apply(with_stable_names(cut), overlay, report))
     validate(corrected, f"{name} with codegen/overlay.yaml applied")
     return corrected
 
@@ -93,7 +96,11 @@ def generate(tree: Tree) -> None:
     :raises CodegenError: when anything fails; then the tree is as it was
     """
     with staging(tree.client.parent) as folder:
-        contract = _generate_checked(tree, _corrected(tree), folder)
+        corrected = _corrected(tree)
+        say(f"generating {PACKAGE} with {GENERATOR} {tool_versions()[GENERATOR]}")
+        contract = _generate_aside(tree, corrected, folder)
+        say("compiling, importing and calling it, and mypy --strict")
+        verify_client(folder / PACKAGE)
         replace_folder(folder / PACKAGE, tree.client)
     replace_file(tree.contract, contract)
     outputs = tree.outputs()
@@ -112,22 +119,14 @@ def require_generation(tree: Tree, cut: dict[str, Any], name: str) -> None:
     """
     try:
         with staging(tree.client.parent) as folder:
-            _generate_checked(tree, corrected_cut(cut, _overlay(tree), name), folder)
+            _generate_aside(tree, corrected_cut(cut, _overlay(tree), name, lambda _: None), folder)
+            verify_client(folder / PACKAGE)
     except CodegenError as error:
         raise CodegenError(f"{name} cannot become a client: {' '.join(str(error).split())[:_ERROR_LENGTH]}") from None
 
 
-def _generate_checked(tree: Tree, corrected: dict[str, Any], folder: Path) -> bytes:
-    contract = _generate_aside(tree, corrected, folder)
-    say("compiling, importing and calling it, and mypy --strict")
-    verify_client(folder / PACKAGE)
-    return contract
-
-
 def _generate_aside(tree: Tree, corrected: dict[str, Any], folder: Path) -> bytes:
-    version = tool_versions()[GENERATOR]
-    say(f"generating {PACKAGE} with {GENERATOR} {version}")
-    banner = _SOURCE_BANNER.format(version=version, digest=_content_digest(corrected))
+    banner = _SOURCE_BANNER.format(version=tool_versions()[GENERATOR], digest=_content_digest(corrected))
     generate_client(corrected, tree.templates, folder / PACKAGE, banner)
     return _contract(corrected)
 

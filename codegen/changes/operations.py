@@ -250,12 +250,16 @@ class OperationComparison:
                 self._hand_over(
                     direction, other_changes("media type", before[earlier], after[name], at, self._documents)
                 )
-                names = [component_name(node.get("schema", {}).get("$ref")) for node in (before[earlier], after[name])]
+                names = [_body_name(node.get("schema")) for node in (before[earlier], after[name])]
                 if at.area != "problems" and all(names) and names[0] != names[1]:
                     self._emit(direction, Finding("body-renamed", at, *map(shown_name, names)))
                 for field in ("schema", "itemSchema"):
                     schemas = _schema(field, earlier, before[earlier]), _schema(field, name, after[name])
                     self._schemas[direction].nodes(*schemas, at.below("[]") if field == "itemSchema" else at)
+
+
+def _body_name(schema: Any) -> str:
+    return component_name(schema.get("$ref")) if isinstance(schema, dict) else ""
 
 
 def _schema(field: str, media_type: str, node: Document) -> Any:

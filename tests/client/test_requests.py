@@ -9,7 +9,6 @@ import pytest
 from xchat_client.api.chat import get_chat_conversation
 from xchat_client.errors import PathParameterError
 
-
 pytestmark = pytest.mark.contract
 
 

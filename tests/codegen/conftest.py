@@ -45,7 +45,7 @@ class Project:
             r"^operations = \[.*?\]",
             f"operations = {json.dumps(operation_ids)}",
             settings.read_text(),
-            flags=re.M | re.S,
+            flags=re.MULTILINE | re.DOTALL,
         )
         settings.write_text(text)
 

@@ -16,12 +16,16 @@ import pytest
 GET = "/2/chat/conversations/{id}"
 READ = f"{GET}/read"
 FIELDS = "ChatConversationFieldsParameter"
-ID = "ChatConversationOrRecipientId"
-BODY = "ChatMarkConversationReadRequest"
 
 
 def schema(document, name):
     return document["components"]["schemas"][name]
+
+
+def read_pattern(document):
+    """The schema of the conversation's id in the path of markChatConversationRead."""
+    (id_,) = document["paths"][READ]["post"]["parameters"]
+    return id_["schema"]
 
 
 def parameter(document, name):
@@ -61,17 +65,17 @@ COMPATIBLE = {
     "a new optional parameter": lambda d: d["paths"][GET]["get"]["parameters"].append(
         {"name": "more", "in": "query", "schema": {"type": "string"}}
     ),
-    "a looser pattern of what is sent": lambda d: schema(d, ID).pop("pattern"),
+    "a looser pattern of what is sent": lambda d: read_pattern(d).pop("pattern"),
 }
 
 LOOK = {
-    "a new value in an answer": lambda d: schema(d, "ChatConversation")["properties"]["type"]["enum"].append("channel"),
+    "a new value in an answer": lambda d: schema(d, "UserConnectionStatus")["items"]["enum"].append("rival"),
 }
 
 BREAKING = {
     "a member of an answer is gone": lambda d: schema(d, "ChatConversation")["properties"].pop("member_ids"),
-    "a member of an answer is no longer certain": lambda d: schema(d, "ChatConversation").pop("required"),
-    "an array became an object": lambda d: schema(d, "ChatGetConversationsResponse")["properties"].update(
+    "a member of an answer is no longer certain": lambda d: schema(d, "UserPublicMetrics").pop("required"),
+    "an array became an object": lambda d: schema(d, "GetChatConversationsResponse")["properties"].update(
         data={"$ref": "#/components/schemas/ChatConversation"}
     ),
     "a text became a number": lambda d: schema(d, "ChatConversation")["properties"].update(id={"type": "integer"}),
@@ -80,12 +84,10 @@ BREAKING = {
     "a new required parameter": lambda d: d["paths"][GET]["get"]["parameters"].append(
         {"name": "more", "in": "query", "required": True, "schema": {"type": "string"}}
     ),
-    "a new required member of what is sent": lambda d: schema(d, "ChatMarkConversationReadRequest")["required"].append(
+    "a new required member of what is sent": lambda d: schema(d, "MarkChatConversationReadRequest")["required"].append(
         "x"
     ),
-    "a tighter pattern of what is sent": lambda d: schema(d, "ChatConversationOrRecipientId").update(
-        pattern="^g[0-9]+$"
-    ),
+    "a tighter pattern of what is sent": lambda d: read_pattern(d).update(pattern="^g[0-9]+$"),
     "a new scope": lambda d: d["paths"][READ]["post"]["security"][0]["OAuth2UserToken"].append("chat.write"),
     "another server": lambda d: d["servers"][0].update(url="https://api.example.com"),
 }
@@ -127,43 +129,163 @@ def test_noise_changes_nothing(project, publish, shuffled, name):
     assert project.snapshot() == before
 
 
+CLASSES = {"breaking:": BREAKING, "needs a look:": LOOK, "compatible:": COMPATIBLE}
+
+
+@pytest.fixture
+def old(project, publish):
+    """The document as it was."""
+    path = project.root.parent / "old.json"
+    path.write_text(Path(publish()).read_text())
+    return str(path)
+
+
 @pytest.mark.parametrize(
     ("shown", "change"),
-    [
-        *(("breaking:", change) for change in BREAKING.values()),
-        *(("needs a look:", change) for change in LOOK.values()),
-        *(("compatible:", change) for change in COMPATIBLE.values()),
-    ],
-    ids=[*BREAKING, *LOOK, *COMPATIBLE],
+    [(shown, change) for shown, changes in CLASSES.items() for change in changes.values()],
+    ids=[name for changes in CLASSES.values() for name in changes],
 )
-def test_a_change_is_classified_reported_and_noted(project, publish, shown, change):
-    old = project.root.parent / "old.json"
-    old.write_text(Path(publish()).read_text())
+def test_a_change_is_classified(project, publish, old, shown, change):
     new = publish(change)
-    severity = {"breaking:": "breaking", "needs a look:": "look", "compatible:": "compatible"}[shown]
-
-    plain = project.call("diff", str(old), new)
+    plain = project.call("diff", old, new)
     assert (plain.returncode, plain.stdout.splitlines()[0]) == (0, shown)
-    for fail_on in ("breaking", "look", "compatible"):
-        order = ["breaking", "look", "compatible"]
-        expected = int(order.index(severity) <= order.index(fail_on))
-        assert project.call("diff", str(old), new, "--fail-on", fail_on).returncode == expected
+    order = list(CLASSES)
+    for number, fail_on in enumerate(("breaking", "look", "compatible")):
+        assert project.call("diff", old, new, "--fail-on", fail_on).returncode == int(order.index(shown) <= number)
 
+
+@pytest.mark.parametrize("shown", CLASSES)
+def test_a_change_is_reported_and_noted(project, publish, old, shown):
+    new = publish(next(iter(CLASSES[shown].values())))
     before = project.snapshot()
     done = project.call("sync", new)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == plain.stdout
+    assert done.stdout == project.call("diff", old, new).stdout
     after = project.snapshot()
     assert changed_files(before, after) == ["CHANGELOG.md", "codegen/lock.json", "openapi.yaml"]
     trail = after["CHANGELOG.md"].decode()
     unreleased = trail.partition("## Unreleased\n")[2]
-    assert unreleased.startswith("\n### X's document, 2.166\n\n- **" + shown.removesuffix(":"))
-    assert f"These call for a {'patch' if severity == 'compatible' else 'minor'} version: 0.1.0 to 0." in unreleased
+    assert unreleased.startswith("\n### X's document, 2.167\n\n- **" + shown.removesuffix(":"))
+    assert f"These call for a {'patch' if shown == 'compatible:' else 'minor'} version: 0.1.0 to 0." in unreleased
     assert "### Added" in unreleased  # what stood there stays
 
     again = project.call("sync", new)
     assert again.stdout == "no change\n"
     assert project.snapshot() == after
+
+
+def take_many_members_away(document):
+    """What lies in included objects and in problems, and two members of what a conversation's answers have."""
+    for name in ("User", "ResourceNotFoundProblem", "DisallowedResourceProblem"):
+        schema(document, name)["properties"] = {"type": {"type": "string"}}
+    for name in ("is_muted", "group_name"):
+        del schema(document, "ChatConversation")["properties"][name]
+
+
+def test_a_long_report_begins_with_what_breaks_users_and_counts_the_rest(project, publish, old):
+    new = publish(take_many_members_away)
+    before = project.snapshot()
+    done = project.call("sync", new)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "breaking for users of this provider:"
+    assert " ".join(lines[1].split()).startswith(
+        "response components ChatConversation the member is gone: group_name, is_muted"
+    )
+    areas = {line.split()[0]: list(map(int, line.split()[1:])) for line in lines[3:7]}
+    assert list(areas) == ["requests", "answers", "includes", "problems"]
+    assert (areas["requests"], areas["answers"]) == ([0, 0, 0], [2, 0, 0])
+    assert areas["includes"][0] > 20 and areas["problems"][0] > 5
+    assert lines[-1] == "each of them: --verbose, or --format json"
+
+    every = project.call("diff", old, new, "--verbose").stdout.splitlines()
+    told = json.loads(project.call("diff", old, new, "--format", "json").stdout)
+    breaking = sum(counts[0] for counts in areas.values())
+    assert told["summary"]["breaking"] == breaking
+    assert len([line for line in every if line.startswith("  ")]) == len(told["changes"])
+    assert {change["area"] for change in told["changes"]} == {"answers", "includes", "problems"}
+
+    after = project.snapshot()
+    (details,) = set(after) - set(before)
+    assert details.startswith("codegen/reports/2.167-")
+    assert len([line for line in after[details].decode().splitlines() if line.startswith("- ")]) == len(told["changes"])
+    entry = after["CHANGELOG.md"].decode().partition("## Unreleased\n")[2].partition("\n### Added")[0].strip()
+    assert len(entry.splitlines()) <= 15
+    assert f"({details})" in entry
+    assert "the member is gone: group_name, is_muted" in entry.splitlines()[2]
+
+
+def test_a_schema_of_a_body_with_another_name_has_no_effect(project, publish, old):
+    def rename(document):
+        schemas = document["components"]["schemas"]
+        schemas["ReadChatRequest"] = schemas.pop("MarkChatConversationReadRequest")
+        content = document["paths"][READ]["post"]["requestBody"]["content"]["application/json"]
+        content["schema"] = {"$ref": "#/components/schemas/ReadChatRequest"}
+
+    new = publish(rename)
+    before = project.snapshot()
+    assert project.call("sync", new).returncode == 0
+    told = project.call("diff", old, new).stdout
+    assert "MarkChatConversationReadRequest is called ReadChatRequest now: renamed, no effect" in told
+    assert "0 breaking, 0 need a look, 1 compatible" in told
+    assert project.call("generate").returncode == 0
+    after = project.snapshot()
+    client = {name for name in changed_files(before, after) if name.startswith("generated/")}
+    assert client == set()
+    assert "These call for no new version." in after["CHANGELOG.md"].decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/2/chat/conversations/{conversation_id}", "operation moved: {id} in its path became {conversation_id}"),
+        ("/2/chats/{id}", f"operation moved from GET {GET} to GET /2/chats/{{id}}"),
+    ],
+)
+def test_an_operation_at_another_path_has_moved(project, publish, old, path, told):
+    def move(document):
+        document["paths"][path] = {"get": document["paths"][GET].pop("get")}
+        for each in document["paths"][path]["get"]["parameters"]:
+            if each.get("in") == "path":
+                each["name"] = path.partition("{")[2].rstrip("}")
+
+    new = publish(move)
+    assert told in project.call("diff", old, new).stdout
+    done = project.call("sync", new)
+    assert done.returncode == 0, done.stderr
+    assert told in done.stdout
+    assert told in project.path("CHANGELOG.md").read_text().replace("\\", "")
+
+
+def rename_what_is_sent(document):
+    body = schema(document, "MarkChatConversationReadRequest")
+    body["properties"]["seen_until"] = body["properties"].pop("seen_until_sequence_id")
+    body["required"] = ["seen_until"]
+
+
+def rename_what_is_included(document):
+    included = schema(document, "Expansions")["properties"]
+    included["people"] = included.pop("users")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (rename_what_is_sent, "markChatConversationRead request seen_until_sequence_id matches nothing"),
+        (rename_what_is_included, "response includes keeps users, and there is no such member"),
+        (lambda d: schema(d, "User")["properties"].update(x={"type": "array"}), "openapi-python-client complains"),
+        (lambda d: d.update(openapi="3.2.0"), "3.2"),
+    ],
+    ids=["a correction of a request", "a correction of an answer", "the generator", "a newer OpenAPI"],
+)
+def test_a_document_that_cannot_become_a_client_is_refused(project, publish, change, message):
+    new = publish(change)
+    before = project.snapshot()
+    done = project.call("sync", new)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"codegen sync: {new} cannot become a client: ") and message in line
+    assert project.snapshot() == before
 
 
 def test_an_operation_that_vanishes_stops_sync_and_is_reported_by_diff(project, publish):
@@ -261,7 +383,7 @@ def test_the_lock_names_the_document_that_the_cut_was_made_from(project, publish
     source = json.loads(project.path("codegen/lock.json").read_text())["source"]
     assert source["version"] == "9.9"
     assert source["digest"].startswith("sha256:")
-    assert "X's document, 2.166 to 9.9" in project.path("CHANGELOG.md").read_text()
+    assert "X's document, 2.167 to 9.9" in project.path("CHANGELOG.md").read_text()
     done = project.call("check")
     assert done.returncode == 1
     assert "input openapi.yaml: changed since the last generate" in done.stdout
