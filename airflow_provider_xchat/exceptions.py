@@ -11,7 +11,8 @@ Every error that this provider raises on purpose.
     │   └── XChatConversationsRefusedError *  and another try would end the same for all of them
     ├── XChatSignInError            xchat login ended without a token; nothing was changed
     ├── XChatTokenStoreError        the place where rotated tokens are kept cannot be read or written
-    │   └── XChatTokenLostError *   a rotated token could not be saved: sign in again
+    │   ├── XChatTokenLostError *   a rotated token could not be saved: sign in again
+    │   └── XChatTokenStoreUnusableError  the store stays as it is until somebody acts, such as for another Fernet key
     └── XChatAPIError               X answered, and said no; has status and problems
         ├── XChatBadRequestError *  400: X finds the request wrong
         ├── XChatAuthError *        401, or a dead refresh token: sign in again
@@ -53,6 +54,7 @@ __all__ = [
     "XChatSignInError",
     "XChatTokenLostError",
     "XChatTokenStoreError",
+    "XChatTokenStoreUnusableError",
 ]
 
 Problem = Mapping[str, Any]
@@ -126,6 +128,14 @@ class XChatTokenStoreError(XChatError):
     The token store cannot be read or written, or others keep it locked; no token was used up.
 
     Another try may succeed.
+    """
+
+
+class XChatTokenStoreUnusableError(XChatTokenStoreError):
+    """
+    The token store holds a text that cannot be read, or does not give back a text that was just saved.
+
+    Nothing was sent. It ends the same until somebody acts, so it is not tried again within the same call.
     """
 
 

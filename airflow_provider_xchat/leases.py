@@ -15,6 +15,7 @@ import fcntl
 import logging
 import math
 import os
+import random
 import secrets
 import socket
 import stat
@@ -24,11 +25,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from airflow_provider_xchat.exceptions import XChatTokenStoreUnusableError
 from airflow_provider_xchat.tokens import LockingTokenStore, TokenStore
 
 __all__ = ["PATIENCE", "Lease", "everybody_else_out", "file_lock", "this_machine_out"]
 
 log = logging.getLogger(__name__)
+
+_jitter = random.SystemRandom().random
 
 #: a write that comes later after its read than this does not count; as long does everybody wait after its write
 SETTLE = 2.0
@@ -36,11 +40,19 @@ SETTLE = 2.0
 HOLD = 12.0
 #: a lease that somebody has seen unchanged for so long is up for grabs: its holder has stopped, or is dead
 STALE = 16.0
-#: how long to wait for others before giving up: enough to see three holders die
+#: how long to wait for others before giving up: enough to see two holders die
 PATIENCE = 60.0
 
+# how long to wait before looking again whether others still hold the lease: at first, and at most; many wait at a time
 _POLL = 0.5
+_LONGEST_POLL = 3.0
 _FREE = "free "
+
+_NOT_GIVEN_BACK = (
+    "{} was saved, and there is nothing to be read under that key. In Airflow Variables the likely cause is another team"
+    " that has the same sign-in: in multi-team mode, a Variable belongs to the team that wrote it first. Give each team a"
+    " connection with a sign-in of its own, or a token store that all of them can read"
+)
 
 
 class Lease:
@@ -67,6 +79,7 @@ class Lease:
             None when it is not held, as it was no longer wanted
         :raises TimeoutError: on entering, when others hold it for too long, or the store is too slow or cannot be
             written
+        :raises XChatTokenStoreUnusableError: on entering, when the store does not give back what was saved
         """
         acquired = self._acquire(wanted)
         if acquired is None:
@@ -86,6 +99,7 @@ class Lease:
         give_up_at = time.monotonic() + self._patience
         found, seen_at = None, 0.0
         trouble = "others hold it"
+        pause = _POLL
         while True:
             read_at = time.monotonic()
             before, found = found, self._store.load(self._key)
@@ -96,20 +110,27 @@ class Lease:
                 name = f"{secrets.token_hex(8)} {socket.gethostname()} {os.getpid()}"
                 try:
                     self._store.save(self._key, name)
+                except XChatTokenStoreUnusableError:
+                    raise
                 except Exception as error:  # noqa: BLE001  of any kind; two that write a new key at once may collide
                     trouble = f"it cannot be written: {error}"
                 else:
                     written_at = time.monotonic()
                     if written_at - read_at < SETTLE:
                         time.sleep(SETTLE)
-                        if self._store.load(self._key) == name:
+                        kept = self._store.load(self._key)
+                        if kept == name:
                             return name, written_at
+                        if kept is None:
+                            # Going on would overwrite the lease of those who can read it.
+                            raise XChatTokenStoreUnusableError(_NOT_GIVEN_BACK.format(self._key))
                     else:
                         took = f"{written_at - read_at:.1f} s"
                         trouble = f"the store takes too long to read and write ({took}, the limit is {SETTLE:.0f} s)"
             if time.monotonic() > give_up_at:
                 raise TimeoutError(f"no lease on the token within {self._patience:.0f} s: {trouble}")
-            time.sleep(_POLL)
+            time.sleep(pause * (0.5 + _jitter() / 2))
+            pause = min(1.5 * pause, _LONGEST_POLL)
             if not wanted():
                 return None
 

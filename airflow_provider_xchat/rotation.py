@@ -27,6 +27,7 @@ from airflow_provider_xchat.exceptions import (
     XChatServerError,
     XChatTokenLostError,
     XChatTokenStoreError,
+    XChatTokenStoreUnusableError,
     sign_in_command,
 )
 from airflow_provider_xchat.leases import PATIENCE, everybody_else_out, this_machine_out
@@ -179,7 +180,8 @@ class RotatingTokens:
                     return need.stale
                 # It may be that X has rotated the token, and the answer got lost. As the old access token is of no use
                 # any more, nothing is lost by finding out.
-                if pause is None or still_good or not isinstance(error, _MAY_PASS):
+                lasts = isinstance(error, XChatTokenStoreUnusableError) or not isinstance(error, _MAY_PASS)
+                if pause is None or still_good or lasts:
                     raise
                 log.warning("X Chat token of %r not refreshed, another try in %.0f s: %s", self._conn_id, pause, error)
                 time.sleep(pause)
