@@ -24,6 +24,7 @@ from airflow_provider_xchat.exceptions import (
     XChatAuthError,
     XChatConnectionError,
     XChatError,
+    XChatRateLimitError,
     XChatServerError,
     XChatTokenLostError,
     XChatTokenStoreError,
@@ -45,6 +46,8 @@ _MAY_PASS = (XChatAnswerError, XChatConnectionError, XChatServerError, XChatToke
 
 #: pauses (seconds) before a refresh is tried again whose outcome is unknown, where the old token is of no use
 RETRY_AFTER = (1.0, 4.0)
+#: how long (seconds) to wait for the token endpoint's rate limit; a task comes again for a longer one
+LONGEST_PAUSE = 10.0
 #: pauses (seconds) before the store is read again for what somebody else may be about to save
 LOOK_AGAIN_AFTER = (0.5, 1.0, 2.0)
 #: how long (seconds) a token that is still good is used before a refresh that failed is tried again
@@ -165,7 +168,7 @@ class RotatingTokens:
         return time.monotonic() < self._not_before and not token.expires_within(0)
 
     def _rotated(self, need: Need) -> Token:
-        for pause in (*RETRY_AFTER, None):
+        for planned in (*RETRY_AFTER, None):
             try:
                 return self._rotated_once(need)
             except XChatTokenLostError:
@@ -176,13 +179,13 @@ class RotatingTokens:
                 still_good = need.spares(need.stale)
                 if still_good and need.lasting is None:
                     log.warning("X Chat token of %r not refreshed, the old one is still good: %s", self._conn_id, error)
-                    self._not_before = time.monotonic() + PUT_OFF
+                    self._not_before = time.monotonic() + max(PUT_OFF, _told_pause(error))
                     return need.stale
                 # It may be that X has rotated the token, and the answer got lost. As the old access token is of no use
                 # any more, nothing is lost by finding out.
-                lasts = isinstance(error, XChatTokenStoreUnusableError) or not isinstance(error, _MAY_PASS)
-                if pause is None or still_good or lasts:
+                if planned is None or still_good or not _may_pass(error):
                     raise
+                pause = max(planned, _told_pause(error))
                 log.warning("X Chat token of %r not refreshed, another try in %.0f s: %s", self._conn_id, pause, error)
                 time.sleep(pause)
         raise AssertionError("the last round returns or raises")
@@ -302,6 +305,20 @@ class RotatingTokens:
             said = f"{type(error).__name__}: {without(secrets, str(error))[:300]}"
             store = type(self._store).__name__
             raise XChatTokenStoreError(f"the token store ({store}) cannot be {done}: {said}") from None
+
+
+def _may_pass(error: XChatError) -> bool:
+    """Whether another try, after a short pause, may end otherwise."""
+    if isinstance(error, XChatRateLimitError):
+        return error.retry_at is not None and _told_pause(error) <= LONGEST_PAUSE
+    return isinstance(error, _MAY_PASS) and not isinstance(error, XChatTokenStoreUnusableError)
+
+
+def _told_pause(error: XChatError) -> float:
+    """How long (seconds) X has said to wait."""
+    if not isinstance(error, XChatRateLimitError) or error.retry_at is None:
+        return 0.0
+    return max((error.retry_at - datetime.now(UTC)).total_seconds(), 0.0)
 
 
 def _leaves_in_doubt(error: XChatError) -> bool:

@@ -56,6 +56,9 @@ class XChatHook(BaseHook):
     A rate limit that is used up is remembered, and nothing is sent before it resets; all tasks with the same sign-in
     share what they know of it, in an Airflow Variable.
 
+    When X refuses the token, the connection is looked up again, and a call is sent once more if somebody has signed in
+    again meanwhile.
+
     :param xchat_conn_id: id of a connection of type ``xchat``; its password is the access token
     :param deadline: how long a call may take with all its attempts, as a timedelta, a number of seconds, or text with
         one
@@ -80,7 +83,7 @@ class XChatHook(BaseHook):
         self.xchat_conn_id = xchat_conn_id
         self.deadline = deadline
         self.rate_limit_wait = rate_limit_wait
-        self._senders = Senders(self._made)
+        self._senders = Senders(self._settings, self._made)
         self._lineage: Any = None
 
     @classmethod
@@ -112,7 +115,7 @@ class XChatHook(BaseHook):
         """Return :attr:`client`, under the name that every hook has for it."""
         return self.client
 
-    def _made(self) -> Attempts:
+    def _made(self, settings: ConnectionSettings) -> Attempts:
         try:
             from airflow.sdk.lineage import get_hook_lineage_collector
         except ImportError:  # before Airflow 3.2
@@ -124,7 +127,7 @@ class XChatHook(BaseHook):
 
         self._lineage = get_hook_lineage_collector()
         return attempts(
-            self._settings(),
+            settings,
             self.xchat_conn_id,
             deadline=checked_seconds("deadline", self.deadline),
             rate_limit_wait=checked_seconds("rate_limit_wait", self.rate_limit_wait),
@@ -188,7 +191,7 @@ class XChatHook(BaseHook):
 
         call = calls.get_conversation(conversation_id, chat_conversation_fields, expansions, user_fields, extra)
         with self._named():
-            answer = self._senders.of_threads().send(call)
+            answer = self._senders.send(call)
         self._has_read(call)
         return answer
 
@@ -205,7 +208,7 @@ class XChatHook(BaseHook):
         calls = await imported("airflow_provider_xchat.calls")
         call = calls.get_conversation(conversation_id, chat_conversation_fields, expansions, user_fields, extra)
         with self._named():
-            answer = await (await self._senders.of_loop()).asend(call)
+            answer = await self._senders.asend(call)
         self._has_read(call)
         return answer
 
@@ -228,7 +231,7 @@ class XChatHook(BaseHook):
 
         call = calls.mark_conversation_read(conversation_id, seen_until_sequence_id)
         with self._named():
-            return self._senders.of_threads().send(call)
+            return self._senders.send(call)
 
     async def amark_conversation_read(
         self, conversation_id: str | int, seen_until_sequence_id: str | int
@@ -237,7 +240,7 @@ class XChatHook(BaseHook):
         calls = await imported("airflow_provider_xchat.calls")
         call = calls.mark_conversation_read(conversation_id, seen_until_sequence_id)
         with self._named():
-            return await (await self._senders.of_loop()).asend(call)
+            return await self._senders.asend(call)
 
     def refresh_access_token(self, min_remaining: float = 0.0) -> datetime | None:
         """
