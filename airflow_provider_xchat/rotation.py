@@ -13,7 +13,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -63,6 +63,7 @@ class RotatingTokens:
     :param base_url: where the API is
     :param timeout: seconds that the token endpoint may take
     :param conn_id: the connection to sign in again for, for messages
+    :param secrets: what else a store's errors must not show, such as its own arguments
     :param save_for: how long (seconds) to try to save a new token; a restart of Airflow's API server takes less than
         the default
     """
@@ -75,6 +76,7 @@ class RotatingTokens:
         base_url: str = "https://api.x.com",
         timeout: float = 30.0,
         conn_id: str = "xchat_default",
+        secrets: Sequence[str] = (),
         save_for: float = 60.0,
     ) -> None:
         self._grant = grant
@@ -84,7 +86,9 @@ class RotatingTokens:
         self._conn_id = conn_id
         self._jitter = random.SystemRandom().random()
         self._lock = threading.Lock()
+        self._secrets = [*grant.secrets, *secrets]
         self._known: Token | None = None
+        self._read: Token | None = None
         self._unsaved: Token | None = None
         self._not_before = -math.inf
         mask(grant.secrets)
@@ -162,6 +166,7 @@ class RotatingTokens:
                 f" Remove it and sign in again: {sign_in_command(self._conn_id)}"
             ) from None
         mask(token.secrets)
+        self._read = token
         return token
 
     def _put_off(self, token: Token) -> bool:
@@ -301,7 +306,8 @@ class RotatingTokens:
         except XChatError:
             raise
         except Exception as error:  # noqa: BLE001  a store may raise anything, and the text may repeat what was saved
-            secrets = [*self._grant.secrets, *(token.secrets if token else [])]
+            seen = (token, self._read, self._known, self._unsaved)
+            secrets = [*self._secrets, *(secret for other in seen if other for secret in other.secrets)]
             said = f"{type(error).__name__}: {without(secrets, str(error))[:300]}"
             store = type(self._store).__name__
             raise XChatTokenStoreError(f"the token store ({store}) cannot be {done}: {said}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from importlib import import_module
 from pathlib import Path
@@ -14,9 +14,12 @@ from typing import Any
 from airflow_provider_xchat import variables
 from airflow_provider_xchat.exceptions import XChatInputError, XChatTokenStoreUnusableError
 from airflow_provider_xchat.leases import file_lock
-from airflow_provider_xchat.tokens import TokenStore
+from airflow_provider_xchat.tokens import TokenStore, without
 
-__all__ = ["AirflowVariableStore", "FileTokenStore", "token_store"]
+__all__ = ["AirflowVariableStore", "FileTokenStore", "secrets_of", "token_store"]
+
+# Shorter texts are no secrets, and would take letters out of other words.
+_SHORTEST_SECRET = 4
 
 
 class AirflowVariableStore:
@@ -139,18 +142,42 @@ def token_store(path: str | None = None, kwargs: Mapping[str, Any] | None = None
     module, _, name = path.rpartition(".")
     try:
         make = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  a user's module may raise anything
         raise XChatInputError(
             f"store is {path!r}, which cannot be imported ({type(error).__name__}: {error}); expected the dotted"
             " path of a class, such as airflow_provider_xchat.token_stores.FileTokenStore"
         ) from None
     try:
         store = make(**(kwargs or {}))
-    except TypeError as error:
-        raise XChatInputError(f"store {path!r} cannot be made with store_kwargs: {error}") from None
+    except Exception as error:  # noqa: BLE001  a user's class may raise anything, with its arguments in the text
+        said = f"{type(error).__name__}: {without(secrets_of(kwargs), str(error))[:300]}"
+        raise XChatInputError(f"store {path!r} cannot be made with store_kwargs: {said}") from None
     if not isinstance(store, TokenStore):
         raise XChatInputError(
             f"store {path!r} gives a {type(store).__name__}, which lacks load, save or delete; expected a"
             " airflow_provider_xchat.tokens.TokenStore"
         )
     return store
+
+
+def secrets_of(kwargs: Mapping[str, Any] | None) -> list[str]:
+    """
+    List what a store's arguments have of secrets: any text may be one, and a URL may hold a password.
+
+    :param kwargs: the arguments
+    :return: the texts, longest first
+    """
+    texts = {text for text in _texts(kwargs or {}) if len(text) >= _SHORTEST_SECRET}
+    passwords = {match[1] for text in texts if (match := re.search(r"://[^/@]*?:([^/]+)@", text))}
+    return sorted(texts | passwords, key=len, reverse=True)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for member in value.values():
+            yield from _texts(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _texts(member)
