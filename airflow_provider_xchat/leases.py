@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 _jitter = random.SystemRandom().random
 
 #: a write that comes later after its read than this does not count; as long does everybody wait after its write
-SETTLE = 2.0
+SETTLE = 3.0
 #: how long a holder may work, from its write on
 HOLD = 12.0
 #: a lease that somebody has seen unchanged for so long is up for grabs: its holder has stopped, or is dead
@@ -48,11 +48,7 @@ _POLL = 0.5
 _LONGEST_POLL = 3.0
 _FREE = "free "
 
-_NOT_GIVEN_BACK = (
-    "{} was saved, and there is nothing to be read under that key. In Airflow Variables the likely cause is another team"
-    " that has the same sign-in: in multi-team mode, a Variable belongs to the team that wrote it first. Give each team a"
-    " connection with a sign-in of its own, or a token store that all of them can read"
-)
+_HELD = "others hold it"
 
 
 class Lease:
@@ -98,7 +94,7 @@ class Lease:
     def _acquire(self, wanted: Callable[[], bool]) -> tuple[str, float] | None:
         give_up_at = time.monotonic() + self._patience
         found, seen_at = None, 0.0
-        trouble = "others hold it"
+        trouble: str | None = _HELD
         pause = _POLL
         while True:
             read_at = time.monotonic()
@@ -108,22 +104,14 @@ class Lease:
             if found is None or found.startswith(_FREE) or read_at - seen_at >= STALE:
                 # A new name for each try: a write that was given up may still arrive.
                 name = f"{secrets.token_hex(8)} {socket.gethostname()} {os.getpid()}"
-                try:
-                    self._store.save(self._key, name)
-                except XChatTokenStoreUnusableError:
-                    raise
-                except Exception as error:  # noqa: BLE001  of any kind; two that write a new key at once may collide
-                    trouble = f"it cannot be written: {error}"
-                else:
+                trouble = self._cannot_save(name)
+                if trouble is None:
                     written_at = time.monotonic()
                     if written_at - read_at < SETTLE:
                         time.sleep(SETTLE)
-                        kept = self._store.load(self._key)
-                        if kept == name:
+                        if self._is_kept(name):
                             return name, written_at
-                        if kept is None:
-                            # Going on would overwrite the lease of those who can read it.
-                            raise XChatTokenStoreUnusableError(_NOT_GIVEN_BACK.format(self._key))
+                        trouble = _HELD
                     else:
                         took = f"{written_at - read_at:.1f} s"
                         trouble = f"the store takes too long to read and write ({took}, the limit is {SETTLE:.0f} s)"
@@ -133,6 +121,27 @@ class Lease:
             pause = min(1.5 * pause, _LONGEST_POLL)
             if not wanted():
                 return None
+
+    def _cannot_save(self, name: str) -> str | None:
+        try:
+            self._store.save(self._key, name)
+        except XChatTokenStoreUnusableError:
+            raise
+        except Exception as error:  # noqa: BLE001  of any kind; two that write a new key at once may collide
+            return f"it cannot be written: {error}"
+        return None
+
+    def _is_kept(self, name: str) -> bool:
+        kept = self._store.load(self._key)
+        if kept is None:
+            # Going on would overwrite the lease of those who can read it.
+            raise XChatTokenStoreUnusableError(
+                f"{self._key} was saved, and there is nothing to be read under that key. In Airflow Variables the"
+                " likely cause is another team that has the same sign-in: in multi-team mode, a Variable belongs to the"
+                " team that wrote it first. Give each team a connection with a sign-in of its own, or a token store"
+                " that all of them can read"
+            )
+        return kept == name
 
 
 @contextmanager

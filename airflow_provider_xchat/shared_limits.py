@@ -183,7 +183,7 @@ class SharedLimit:
         if found is None and self._shared is not None:
             # It was removed, or is another team's: going on would overwrite the window of those who can read it.
             self._without_until = time.monotonic() + _UNREADABLE
-            log.warning("%s cannot be read any more, so this rate limit is not shared for %.0f s", self._key, _UNREADABLE)
+            log.warning("%s cannot be read any more: the limit is not shared for %.0f s", self._key, _UNREADABLE)
         self._shared = found
         if found is not None:
             self._window = Window.from_json(found)

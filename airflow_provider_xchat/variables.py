@@ -120,13 +120,13 @@ def _ask(message: Any, absent: str | None = None) -> Any:
 
     try:
         answer = SUPERVISOR_COMMS.send(message)
-        if not isinstance(answer, ErrorResponse):
-            return answer
-        raise AirflowRuntimeError(answer)
     except AirflowRuntimeError as error:
-        if error.error.error.value == absent:
-            return None
-        raise
+        answer = error.error
+    if not isinstance(answer, ErrorResponse):
+        return answer
+    if answer.error.value == absent:
+        return None
+    raise AirflowRuntimeError(answer)
 
 
 def _read_row(key: str) -> str | None:
@@ -148,7 +148,7 @@ def _write_row(key: str, value: str, description: str) -> None:
     with create_session() as session:
         row = session.scalar(select(Variable).where(Variable.key == key))
         if row is None:
-            session.add(Variable(key=key, val=value, description=description))
+            session.add(Variable(key=key, val=value, description=description))  # type: ignore[no-untyped-call]
         else:
             row.set_val(value)
 

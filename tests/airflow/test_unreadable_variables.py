@@ -1,4 +1,4 @@
-"""Token Variables that a task cannot read: the sign-in's refresh token, which is used up, is not sent in their place."""
+"""Token Variables that a task cannot read: the sign-in's used-up refresh token is not sent in their place."""
 
 from __future__ import annotations
 

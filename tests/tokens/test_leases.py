@@ -75,7 +75,7 @@ def test_a_write_that_comes_too_late_does_not_count(register):
     inside = []
 
     def slow():
-        register.writing_takes.append(3.0)
+        register.writing_takes.append(4.0)
         with Lease(register, "k").held(always) as until:
             inside.append(("slow", until))
 
@@ -100,9 +100,9 @@ def test_a_dead_holders_lease_is_taken_after_a_time(register):
 
 
 def test_a_store_that_is_always_too_slow_is_an_error(register):
-    register.writing_takes = [2.1] * 100
+    register.writing_takes = [3.1] * 100
     with (
-        pytest.raises(TimeoutError, match=r"no lease .* within 5 s: the store takes too long to read and write \(2"),
+        pytest.raises(TimeoutError, match=r"no lease .* within 5 s: the store takes too long to read and write \(3"),
         Lease(register, "k", patience=5).held(always),
     ):
         pass

@@ -189,7 +189,8 @@ async def test_what_lasts_reaches_the_task_as_what_it_is(watch, sandbox, convers
 async def test_a_new_token_is_found_by_those_that_wait(watch, sandbox, connect):
     first = sandbox.grant()
     connect(sandbox.url, first.access_token)
-    watchers = [watch(conversation_id=id_, updated_since="2029-01-01T00:00:00Z") for id_ in (GROUP, "g9000000000000000202")]
+    groups = (GROUP, "g9000000000000000202")
+    watchers = [watch(conversation_id=group, updated_since="2029-01-01T00:00:00Z") for group in groups]
     await watchers[0].until(lambda: count(sandbox) >= 4)
     sandbox.expire_access_tokens()
     connect(sandbox.url, sandbox.grant().access_token)
