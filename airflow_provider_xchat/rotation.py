@@ -13,7 +13,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -86,7 +86,8 @@ class RotatingTokens:
         self._conn_id = conn_id
         self._jitter = random.SystemRandom().random()
         self._lock = threading.Lock()
-        self._secrets = [*grant.secrets, *secrets]
+        # A function, so that no list of attributes shows them.
+        self._secrets: Callable[[], list[str]] = lambda: [*grant.secrets, *secrets]
         self._known: Token | None = None
         self._read: Token | None = None
         self._unsaved: Token | None = None
@@ -307,7 +308,7 @@ class RotatingTokens:
             raise
         except Exception as error:  # noqa: BLE001  a store may raise anything, and the text may repeat what was saved
             seen = (token, self._read, self._known, self._unsaved)
-            secrets = [*self._secrets, *(secret for other in seen if other for secret in other.secrets)]
+            secrets = [*self._secrets(), *(secret for other in seen if other for secret in other.secrets)]
             said = f"{type(error).__name__}: {without(secrets, str(error))[:300]}"
             store = type(self._store).__name__
             raise XChatTokenStoreError(f"the token store ({store}) cannot be {done}: {said}") from None

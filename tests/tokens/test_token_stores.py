@@ -115,6 +115,34 @@ def test_a_variable_of_another_fernet_key_is_not_absent(reader):
     assert read().startswith("XChatTokenStoreUnusableError: the Airflow Variable xchat_token_0 is there, and")
 
 
+SHARE_LIMIT = """
+import json, sys, time
+from airflow_provider_xchat.shared_limits import SharedLimit
+from airflow_provider_xchat.token_stores import AirflowVariableStore
+
+store, limit, said = AirflowVariableStore(), SharedLimit("xchat_rate_limit_0"), []
+for left, gone in ((9, False), (8, True), (7, True)):
+    if gone:
+        store.delete("xchat_rate_limit_0")
+    reset = str(int(time.time()) + 600)
+    limit.learn({"x-rate-limit-remaining": str(left), "x-rate-limit-reset": reset}, refused=False)
+    said.append(store.peek("xchat_rate_limit_0") is not None)
+print(json.dumps(said))
+"""
+
+
+def test_a_limit_that_cannot_be_read_back_is_not_written_again(tmp_path, migrated_database, airflow_environment):
+    """As another team's: it would be overwritten for those who can read it."""
+    (tmp_path / "airflow.db").write_bytes(migrated_database.read_bytes())
+    environment = airflow_environment(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", SHARE_LIMIT], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == [True, False, False]
+    assert "xchat_rate_limit_0 cannot be read any more" in done.stdout + done.stderr
+
+
 class TestFiles:
     """A folder of files."""
 
