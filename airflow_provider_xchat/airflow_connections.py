@@ -21,7 +21,7 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_xchat.connection import ConnectionSettings
+from airflow_provider_xchat.connection import CONN_TYPE, ConnectionSettings
 from airflow_provider_xchat.exceptions import XChatError, XChatInputError, sign_in_command
 from airflow_provider_xchat.tokens import Grant, Token
 
@@ -35,8 +35,6 @@ __all__ = [
     "get",
     "sharing",
 ]
-
-CONN_TYPE = "xchat"
 
 # As Airflow has it; an id that does not match would be dropped without a word.
 _CONN_ID = re.compile(r"[\w#!()\-.:/\\]{1,250}")
@@ -99,6 +97,10 @@ class ConnectionFields:
         """Take out what a sign-in gives, and leave what it takes."""
         extra = {name: value for name, value in self.extra_dejson.items() if name not in _TOKENS}
         return replace(self, password=None, extra_dejson=extra)
+
+    def with_port(self) -> ConnectionFields:
+        """Set the port 0, which means nothing: the Test button of Airflow 3.3.1 and 3.3.2 fails for a missing one."""
+        return replace(self, port=self.port or 0)
 
     def to_json(self) -> str:
         """Write it as Airflow reads it from an environment variable, in one line."""
@@ -172,7 +174,7 @@ def get(conn_id: str) -> FoundConnection:
         raise XChatInputError(
             f"there is no connection {conn_id!r}, neither in the Airflow database, nor in the environment variable"
             f" {environment_variable(conn_id)}, nor in a secrets backend. To sign in for one:"
-            f" {sign_in_command(conn_id)} --client-id …"
+            f" {sign_in_command(conn_id, new_client=True)}"
         )
     return found
 

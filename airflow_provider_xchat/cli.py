@@ -16,6 +16,8 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_provider_xchat import __version__
+
 if TYPE_CHECKING:
     from airflow.cli.cli_config import CLICommand
 
@@ -106,6 +108,14 @@ COMMANDS = (
                 {"metavar": "URL", "help": "URL of the API (default: the connection's host, else https://api.x.com)"},
             ),
             _Argument(
+                ("--pages",),
+                {
+                    "metavar": "URL",
+                    "help": "URL of the site with the page to allow access (default: https://x.com; for an API on this"
+                    " machine, that one, as a sandbox has both)",
+                },
+            ),
+            _Argument(
                 ("--redirect-uri",),
                 {
                     "metavar": "URI",
@@ -183,13 +193,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     :param arguments: the command line without the program's name; None for that of the process
     """
     parser = argparse.ArgumentParser(prog="xchat", description=_DESCRIPTION)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    parser.add_argument("--version", action="version", version=f"airflow-provider-xchat {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command")
     for command in COMMANDS:
         subparser = commands.add_parser(command.name, help=command.help, description=command.description)
         for argument in command.arguments:
             subparser.add_argument(*argument.flags, **argument.options)
-        subparser.set_defaults(command=command.name)
     parsed = parser.parse_args(arguments)
+    if parsed.command is None:
+        parser.print_help()
+        sys.exit()
     _run(parsed.command, parsed)
 
 

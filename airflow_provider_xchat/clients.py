@@ -13,7 +13,7 @@ from airflow_provider_xchat.exceptions import XChatInputError
 from airflow_provider_xchat.rotation import RotatingTokens
 from airflow_provider_xchat.shared_limits import SharedLimits
 from airflow_provider_xchat.supervisor import mask
-from airflow_provider_xchat.token_stores import token_store
+from airflow_provider_xchat.token_stores import secrets_of, token_store
 
 __all__ = ["attempts", "rotating_tokens", "static_client"]
 
@@ -75,6 +75,7 @@ def rotating_tokens(settings: ConnectionSettings, conn_id: str) -> RotatingToken
         base_url=settings.base_url,
         timeout=settings.timeout,
         conn_id=conn_id,
+        secrets=secrets_of(settings.store_kwargs),
     )
 
 

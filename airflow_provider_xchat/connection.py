@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from airflow_provider_xchat.exceptions import XChatInputError, sign_in_command
+from airflow_provider_xchat.provider_info import CONNECTION_FIELDS
 from airflow_provider_xchat.tokens import REFRESH_TOKEN, Grant
 
-__all__ = ["ConnectionSettings"]
+__all__ = ["CONN_TYPE", "ConnectionSettings"]
+
+log = logging.getLogger(__name__)
+
+CONN_TYPE = "xchat"
 
 DEFAULT_HOST = "https://api.x.com"
 DEFAULT_TIMEOUT = 30.0
+
+_MEMBERS = [*CONNECTION_FIELDS, "scope"]
+# What Airflow and others show in place of a secret.
+_MASK = re.compile(r"\*{3,}")
+# In seconds, this is the year 5138.
+_EARLIEST_IN_MILLISECONDS = 1e11
 
 
 class AirflowConnection(Protocol):
     """What is needed of Airflow's ``Connection``, in any of its versions."""
 
     conn_id: Any
+    conn_type: Any
     host: Any
     port: Any
     schema: Any
@@ -54,22 +69,29 @@ class ConnectionSettings:
     store_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, connection: AirflowConnection) -> ConnectionSettings:
+    def of(cls, connection: AirflowConnection, conn_id: str | None = None) -> ConnectionSettings:
         """
         Read a connection.
 
         :param connection: of type ``xchat``
+        :param conn_id: its id, for messages, where the connection itself has a temporary one
         :return: its settings
-        :raises XChatInputError: when a field is missing or cannot be used
+        :raises XChatInputError: when it is of another type, or a field is missing or cannot be used
         """
-        name = f"connection {connection.conn_id!r}"
+        conn_id = conn_id or str(connection.conn_id)
+        name = f"connection {conn_id!r}"
+        if connection.conn_type != CONN_TYPE:
+            raise XChatInputError(f"{name} is of type {connection.conn_type!r}; expected one of type {CONN_TYPE!r}")
         extra = connection.extra_dejson
+        _warn_of_misspelt(extra, name)
         grant = _grant(connection, extra, name)
         if not connection.password and grant is None:
             raise XChatInputError(
                 f"{name} has no password; expected the OAuth 2.0 user access token there, or a refresh_token in the"
-                f" extra. {sign_in_command(connection.conn_id)} puts both there"
+                f" extra. This puts both there: {sign_in_command(conn_id, new_client=not connection.login)}"
             )
+        if connection.password and _MASK.fullmatch(str(connection.password)):
+            raise XChatInputError(_masked(name, "password"))
         return cls(
             base_url=_base_url(connection, name),
             access_token=connection.password or None,
@@ -79,6 +101,21 @@ class ConnectionSettings:
             store=_store(extra.get("store"), name),
             store_kwargs=_store_kwargs(extra.get("store_kwargs"), name),
         )
+
+
+def _warn_of_misspelt(extra: Mapping[str, Any], name: str) -> None:
+    for member in extra:
+        plain = str(member).rpartition("__")[2].replace("-", "_").lower()
+        likely = get_close_matches(plain, _MEMBERS, 1, 0.8)
+        if likely and member not in _MEMBERS:
+            log.warning("%s has %r in its extra, which means nothing; is it %r?", name, member, likely[0])
+
+
+def _masked(name: str, field_name: str) -> str:
+    return (
+        f"{name} has only asterisks for {field_name}: what Airflow shows in place of a secret was pasted back; expected"
+        " the secret itself"
+    )
 
 
 def _grant(connection: AirflowConnection, extra: Mapping[str, Any], name: str) -> Grant | None:
@@ -102,6 +139,8 @@ def _secret(extra: Mapping[str, Any], member: str, name: str) -> str | None:
     value = extra.get(member)
     if value is None or value == "":
         return None
+    if isinstance(value, str) and _MASK.fullmatch(value):
+        raise XChatInputError(_masked(name, member))
     if not isinstance(value, str) or not REFRESH_TOKEN.fullmatch(value):
         raise XChatInputError(
             f"{name} has a {member} that cannot be one; expected text of ASCII characters without spaces and line"
@@ -115,6 +154,11 @@ def _expires_at(value: Any, name: str) -> float | None:
     if seconds is not None and math.isnan(seconds):
         raise XChatInputError(
             f"{name} has expires_at {value!r} in its extra; expected a number of seconds since 1970-01-01 UTC"
+        )
+    if seconds is not None and seconds >= _EARLIEST_IN_MILLISECONDS:
+        raise XChatInputError(
+            f"{name} has expires_at {value!r} in its extra, which looks like milliseconds; expected seconds since"
+            f" 1970-01-01 UTC: {seconds / 1000:.0f}"
         )
     return seconds
 
@@ -145,6 +189,9 @@ def _store_kwargs(value: Any, name: str) -> Mapping[str, Any]:
             f"{name} has store_kwargs of type {type(value).__name__} in its extra that are no JSON object;"
             ' expected one such as {"folder": "/var/lib/xchat"}'
         )
+    for member, text in parsed.items():
+        if isinstance(text, str) and _MASK.fullmatch(text):
+            raise XChatInputError(_masked(name, f"{member} in store_kwargs"))
     return parsed
 
 

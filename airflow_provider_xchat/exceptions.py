@@ -11,7 +11,8 @@ Every error that this provider raises on purpose.
     │   └── XChatConversationsRefusedError *  and another try would end the same for all of them
     ├── XChatSignInError            xchat login ended without a token; nothing was changed
     ├── XChatTokenStoreError        the place where rotated tokens are kept cannot be read or written
-    │   └── XChatTokenLostError *   a rotated token could not be saved: sign in again
+    │   ├── XChatTokenLostError *   a rotated token could not be saved: sign in again
+    │   └── XChatTokenStoreUnusableError  the store stays as it is until somebody acts, such as for another Fernet key
     └── XChatAPIError               X answered, and said no; has status and problems
         ├── XChatBadRequestError *  400: X finds the request wrong
         ├── XChatAuthError *        401, or a dead refresh token: sign in again
@@ -53,6 +54,7 @@ __all__ = [
     "XChatSignInError",
     "XChatTokenLostError",
     "XChatTokenStoreError",
+    "XChatTokenStoreUnusableError",
 ]
 
 Problem = Mapping[str, Any]
@@ -126,6 +128,14 @@ class XChatTokenStoreError(XChatError):
     The token store cannot be read or written, or others keep it locked; no token was used up.
 
     Another try may succeed.
+    """
+
+
+class XChatTokenStoreUnusableError(XChatTokenStoreError):
+    """
+    The token store holds a text that cannot be read, or does not give back a text that was just saved.
+
+    Nothing was sent. It ends the same until somebody acts, so it is not tried again within the same call.
     """
 
 
@@ -213,12 +223,20 @@ class XChatAuthError(XChatAPIError, AirflowFailException):
 
     #: the connection whose token it is, where that is known
     conn_id: str | None = None
+    #: whether the connection has no refresh token
+    is_static: bool = False
 
     def _advice(self) -> str:
         if any(problem.get("error") in ("invalid_client", "unauthorized_client") for problem in self.problems):
             return f"X does not take the client id or the client secret: correct them. {_sign_in(self.conn_id)}"
         if any("error" in problem for problem in self.problems):
             return f"The refresh token was used up, revoked or has expired. {_sign_in(self.conn_id)}"
+        if self.is_static:
+            return (
+                "The access token is invalid or has expired, and the connection has no refresh token. Put a new token"
+                f" into the password of connection {self.conn_id!r}, or sign in once for tokens that are refreshed:"
+                f" {sign_in_command(self.conn_id, new_client=True)}"
+            )
         return f"The access token is invalid or has expired. {_sign_in(self.conn_id)}"
 
 
@@ -291,7 +309,7 @@ def to_payload(error: Exception) -> dict[str, Any]:
         told |= {"status": error.status, "problems": error.problems}
         told |= {"request": error.request, "request_id": error.request_id}
     if isinstance(error, XChatAuthError):
-        told["conn_id"] = error.conn_id
+        told |= {"conn_id": error.conn_id, "is_static": error.is_static}
     return told
 
 
@@ -306,19 +324,21 @@ def from_payload(told: Mapping[str, Any]) -> XChatError:
     if isinstance(kind, type) and issubclass(kind, XChatAPIError):
         error = kind(told["status"], told["problems"], request=told["request"], request_id=told["request_id"])
         if isinstance(error, XChatAuthError):
-            error.conn_id = told["conn_id"]
+            error.conn_id, error.is_static = told["conn_id"], told.get("is_static") is True
         return error
     return XChatInputError(str(told.get("message")))
 
 
-def sign_in_command(conn_id: str | None) -> str:
+def sign_in_command(conn_id: str | None, *, new_client: bool = False) -> str:
     """
     Say what to type to sign in.
 
     :param conn_id: the connection; None where it is not known
+    :param new_client: whether the connection has no client id yet
     :return: a command line for a shell
     """
-    return f"xchat login --conn-id {shlex.quote(conn_id or 'xchat_default')}"
+    client = " --client-id CLIENT_ID" if new_client else ""
+    return f"xchat login --conn-id {shlex.quote(conn_id or 'xchat_default')}{client}"
 
 
 def _sign_in(conn_id: str | None) -> str:

@@ -15,6 +15,7 @@ import fcntl
 import logging
 import math
 import os
+import random
 import secrets
 import socket
 import stat
@@ -24,23 +25,30 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from airflow_provider_xchat.exceptions import XChatTokenStoreUnusableError
 from airflow_provider_xchat.tokens import LockingTokenStore, TokenStore
 
 __all__ = ["PATIENCE", "Lease", "everybody_else_out", "file_lock", "this_machine_out"]
 
 log = logging.getLogger(__name__)
 
+_jitter = random.SystemRandom().random
+
 #: a write that comes later after its read than this does not count; as long does everybody wait after its write
-SETTLE = 2.0
+SETTLE = 3.0
 #: how long a holder may work, from its write on
 HOLD = 12.0
 #: a lease that somebody has seen unchanged for so long is up for grabs: its holder has stopped, or is dead
 STALE = 16.0
-#: how long to wait for others before giving up: enough to see three holders die
+#: how long to wait for others before giving up: enough to see two holders die
 PATIENCE = 60.0
 
+# how long to wait before looking again whether others still hold the lease: at first, and at most; many wait at a time
 _POLL = 0.5
+_LONGEST_POLL = 3.0
 _FREE = "free "
+
+_HELD = "others hold it"
 
 
 class Lease:
@@ -67,6 +75,7 @@ class Lease:
             None when it is not held, as it was no longer wanted
         :raises TimeoutError: on entering, when others hold it for too long, or the store is too slow or cannot be
             written
+        :raises XChatTokenStoreUnusableError: on entering, when the store does not give back what was saved
         """
         acquired = self._acquire(wanted)
         if acquired is None:
@@ -85,7 +94,8 @@ class Lease:
     def _acquire(self, wanted: Callable[[], bool]) -> tuple[str, float] | None:
         give_up_at = time.monotonic() + self._patience
         found, seen_at = None, 0.0
-        trouble = "others hold it"
+        trouble: str | None = _HELD
+        pause = _POLL
         while True:
             read_at = time.monotonic()
             before, found = found, self._store.load(self._key)
@@ -94,24 +104,44 @@ class Lease:
             if found is None or found.startswith(_FREE) or read_at - seen_at >= STALE:
                 # A new name for each try: a write that was given up may still arrive.
                 name = f"{secrets.token_hex(8)} {socket.gethostname()} {os.getpid()}"
-                try:
-                    self._store.save(self._key, name)
-                except Exception as error:  # noqa: BLE001  of any kind; two that write a new key at once may collide
-                    trouble = f"it cannot be written: {error}"
-                else:
+                trouble = self._cannot_save(name)
+                if trouble is None:
                     written_at = time.monotonic()
                     if written_at - read_at < SETTLE:
                         time.sleep(SETTLE)
-                        if self._store.load(self._key) == name:
+                        if self._is_kept(name):
                             return name, written_at
+                        trouble = _HELD
                     else:
                         took = f"{written_at - read_at:.1f} s"
                         trouble = f"the store takes too long to read and write ({took}, the limit is {SETTLE:.0f} s)"
             if time.monotonic() > give_up_at:
                 raise TimeoutError(f"no lease on the token within {self._patience:.0f} s: {trouble}")
-            time.sleep(_POLL)
+            time.sleep(pause * (0.5 + _jitter() / 2))
+            pause = min(1.5 * pause, _LONGEST_POLL)
             if not wanted():
                 return None
+
+    def _cannot_save(self, name: str) -> str | None:
+        try:
+            self._store.save(self._key, name)
+        except XChatTokenStoreUnusableError:
+            raise
+        except Exception as error:  # noqa: BLE001  of any kind; two that write a new key at once may collide
+            return f"it cannot be written: {error}"
+        return None
+
+    def _is_kept(self, name: str) -> bool:
+        kept = self._store.load(self._key)
+        if kept is None:
+            # Going on would overwrite the lease of those who can read it.
+            raise XChatTokenStoreUnusableError(
+                f"{self._key} was saved, and there is nothing to be read under that key. In Airflow Variables the"
+                " likely cause is another team that has the same sign-in: in multi-team mode, a Variable belongs to the"
+                " team that wrote it first. Give each team a connection with a sign-in of its own, or a token store"
+                " that all of them can read"
+            )
+        return kept == name
 
 
 @contextmanager

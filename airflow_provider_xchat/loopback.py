@@ -11,6 +11,7 @@ import queue
 import socket
 import socketserver
 import threading
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
@@ -28,6 +29,7 @@ _PAGE = """<!DOCTYPE html>
 <body><p>{}</p></body></html>
 """
 _THANKS = "X has answered. Go back to the terminal, which says how it went; this page can be closed."
+_ANOTHER = "This belongs to another sign-in. Close this tab, and go on in the one that xchat login has opened last."
 _NOT_HERE = "There is nothing here but the end of a sign-in with xchat login."
 
 
@@ -36,10 +38,11 @@ class LoopbackListener:
     Takes the port when it is made, and gives it back when its context is left.
 
     :param redirect_uri: an http URL on loopback
+    :param is_expected: tells whether a redirect with this state is the one to wait for; any page can send another one
     :raises XChatInputError: when it is anything else, or its port cannot be had
     """
 
-    def __init__(self, redirect_uri: str) -> None:
+    def __init__(self, redirect_uri: str, is_expected: Callable[[str], bool]) -> None:
         parts = urlsplit(redirect_uri)
         if parts.scheme != "http" or parts.hostname not in _LOOPBACK:
             raise XChatInputError(
@@ -47,7 +50,7 @@ class LoopbackListener:
                 " http://127.0.0.1:8723/callback. Any other one works with --no-browser"
             )
         self._redirect_uri = redirect_uri
-        self._server = _listen(parts)
+        self._server = _listen(parts, is_expected)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="xchat-redirect", daemon=True
         )
@@ -84,7 +87,8 @@ class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, address: tuple[str, int], parts: SplitResult) -> None:
+    def __init__(self, address: tuple[str, int], parts: SplitResult, is_expected: Callable[[str], bool]) -> None:
+        self.is_expected = is_expected
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.base = f"{parts.scheme}://{parts.netloc}"
         self.path = parts.path or "/"
@@ -103,6 +107,10 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         if parts.path != self.server.path or not parse_qs(parts.query).keys() & {"code", "error"}:
             self._answer(HTTPStatus.NOT_FOUND, _NOT_HERE)
+            return
+        states = parse_qs(parts.query).get("state", [""])
+        if len(states) > 1 or not self.server.is_expected(states[0]):
+            self._answer(HTTPStatus.BAD_REQUEST, _ANOTHER)
             return
         self._answer(HTTPStatus.OK, _THANKS)
         # Last: the process may end right after it.
@@ -123,14 +131,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: a request line holds the code."""
 
 
-def _listen(parts: SplitResult) -> _Server:
+def _listen(parts: SplitResult, is_expected: Callable[[str], bool]) -> _Server:
     host, port = str(parts.hostname), parts.port or 80
     instead = (
         "Free it, or give --redirect-uri with another port that is registered in X's developer portal, or sign in with"
         " --no-browser"
     )
     try:
-        return _Server((_LOOPBACK[host], port), parts)
+        return _Server((_LOOPBACK[host], port), parts, is_expected)
     except PermissionError:
         raise XChatInputError(f"port {port} is not for this user to listen on. {instead}") from None
     except OSError as error:

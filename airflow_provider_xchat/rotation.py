@@ -13,7 +13,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,9 +24,11 @@ from airflow_provider_xchat.exceptions import (
     XChatAuthError,
     XChatConnectionError,
     XChatError,
+    XChatRateLimitError,
     XChatServerError,
     XChatTokenLostError,
     XChatTokenStoreError,
+    XChatTokenStoreUnusableError,
     sign_in_command,
 )
 from airflow_provider_xchat.leases import PATIENCE, everybody_else_out, this_machine_out
@@ -44,6 +46,8 @@ _MAY_PASS = (XChatAnswerError, XChatConnectionError, XChatServerError, XChatToke
 
 #: pauses (seconds) before a refresh is tried again whose outcome is unknown, where the old token is of no use
 RETRY_AFTER = (1.0, 4.0)
+#: how long (seconds) to wait for the token endpoint's rate limit; a task comes again for a longer one
+LONGEST_PAUSE = 10.0
 #: pauses (seconds) before the store is read again for what somebody else may be about to save
 LOOK_AGAIN_AFTER = (0.5, 1.0, 2.0)
 #: how long (seconds) a token that is still good is used before a refresh that failed is tried again
@@ -59,6 +63,7 @@ class RotatingTokens:
     :param base_url: where the API is
     :param timeout: seconds that the token endpoint may take
     :param conn_id: the connection to sign in again for, for messages
+    :param secrets: what else a store's errors must not show, such as its own arguments
     :param save_for: how long (seconds) to try to save a new token; a restart of Airflow's API server takes less than
         the default
     """
@@ -71,6 +76,7 @@ class RotatingTokens:
         base_url: str = "https://api.x.com",
         timeout: float = 30.0,
         conn_id: str = "xchat_default",
+        secrets: Sequence[str] = (),
         save_for: float = 60.0,
     ) -> None:
         self._grant = grant
@@ -80,7 +86,10 @@ class RotatingTokens:
         self._conn_id = conn_id
         self._jitter = random.SystemRandom().random()
         self._lock = threading.Lock()
+        # A function, so that no list of attributes shows them.
+        self._secrets: Callable[[], list[str]] = lambda: [*grant.secrets, *secrets]
         self._known: Token | None = None
+        self._read: Token | None = None
         self._unsaved: Token | None = None
         self._not_before = -math.inf
         mask(grant.secrets)
@@ -158,13 +167,14 @@ class RotatingTokens:
                 f" Remove it and sign in again: {sign_in_command(self._conn_id)}"
             ) from None
         mask(token.secrets)
+        self._read = token
         return token
 
     def _put_off(self, token: Token) -> bool:
         return time.monotonic() < self._not_before and not token.expires_within(0)
 
     def _rotated(self, need: Need) -> Token:
-        for pause in (*RETRY_AFTER, None):
+        for planned in (*RETRY_AFTER, None):
             try:
                 return self._rotated_once(need)
             except XChatTokenLostError:
@@ -175,12 +185,13 @@ class RotatingTokens:
                 still_good = need.spares(need.stale)
                 if still_good and need.lasting is None:
                     log.warning("X Chat token of %r not refreshed, the old one is still good: %s", self._conn_id, error)
-                    self._not_before = time.monotonic() + PUT_OFF
+                    self._not_before = time.monotonic() + max(PUT_OFF, _told_pause(error))
                     return need.stale
                 # It may be that X has rotated the token, and the answer got lost. As the old access token is of no use
                 # any more, nothing is lost by finding out.
-                if pause is None or still_good or not isinstance(error, _MAY_PASS):
+                if planned is None or still_good or not _may_pass(error):
                     raise
+                pause = max(planned, _told_pause(error))
                 log.warning("X Chat token of %r not refreshed, another try in %.0f s: %s", self._conn_id, pause, error)
                 time.sleep(pause)
         raise AssertionError("the last round returns or raises")
@@ -296,10 +307,25 @@ class RotatingTokens:
         except XChatError:
             raise
         except Exception as error:  # noqa: BLE001  a store may raise anything, and the text may repeat what was saved
-            secrets = [*self._grant.secrets, *(token.secrets if token else [])]
+            seen = (token, self._read, self._known, self._unsaved)
+            secrets = [*self._secrets(), *(secret for other in seen if other for secret in other.secrets)]
             said = f"{type(error).__name__}: {without(secrets, str(error))[:300]}"
             store = type(self._store).__name__
             raise XChatTokenStoreError(f"the token store ({store}) cannot be {done}: {said}") from None
+
+
+def _may_pass(error: XChatError) -> bool:
+    """Whether another try, after a short pause, may end otherwise."""
+    if isinstance(error, XChatRateLimitError):
+        return error.retry_at is not None and _told_pause(error) <= LONGEST_PAUSE
+    return isinstance(error, _MAY_PASS) and not isinstance(error, XChatTokenStoreUnusableError)
+
+
+def _told_pause(error: XChatError) -> float:
+    """How long (seconds) X has said to wait."""
+    if not isinstance(error, XChatRateLimitError) or error.retry_at is None:
+        return 0.0
+    return max((error.retry_at - datetime.now(UTC)).total_seconds(), 0.0)
 
 
 def _leaves_in_doubt(error: XChatError) -> bool:

@@ -32,6 +32,8 @@ Result = TypeVar("Result")
 _DESCRIPTION = "What X said of a rate limit; airflow-provider-xchat keeps to it. It may be deleted."
 # How long (seconds) to do without Variables after they failed.
 _WITHOUT = 60.0
+# How long (seconds) to do without a Variable that is not there after it was written.
+_UNREADABLE = 900.0
 # How long (seconds) an update may keep others of this machine waiting, before they go on without it.
 _LOCKED = 5.0
 # How long (seconds) to wait before looking again for what the first request was told.
@@ -174,12 +176,17 @@ class SharedLimit:
         if time.monotonic() < self._without_until:
             return
         try:
-            self._shared = self._variables.load(self._key)
+            found = self._variables.peek(self._key)
         except Exception as error:  # noqa: BLE001  whatever Airflow raises: what is known in this process is enough
             self._do_without(error)
-        else:
-            if self._shared is not None:
-                self._window = Window.from_json(self._shared)
+            return
+        if found is None and self._shared is not None:
+            # It was removed, or is another team's: going on would overwrite the window of those who can read it.
+            self._without_until = time.monotonic() + _UNREADABLE
+            log.warning("%s cannot be read any more: the limit is not shared for %.0f s", self._key, _UNREADABLE)
+        self._shared = found
+        if found is not None:
+            self._window = Window.from_json(found)
 
     def _save(self) -> None:
         text = self._window.to_json()

@@ -25,7 +25,6 @@ SCOPES = ("dm.read", "dm.write", "tweet.read", "users.read")
 OFFLINE_SCOPE = "offline.access"
 
 AUTHORIZE_PATH = "/i/oauth2/authorize"
-_API_OF_X = "https://api.x.com"
 _PAGES_OF_X = "https://x.com"
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -42,6 +41,8 @@ class SignIn:
     :param client_id: the app's client id
     :param redirect_uri: where X sends the browser; registered in X's developer portal exactly like this
     :param scopes: what is asked for
+    :param pages: URL of the site with the page to allow access; None for X's own, or the API's where that is on this
+        machine, as a sandbox has both
     :raises XChatInputError: when X could not redirect to the redirect URI
     """
 
@@ -49,6 +50,7 @@ class SignIn:
     client_id: str
     redirect_uri: str
     scopes: Sequence[str]
+    pages: str | None = None
     state: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(64), repr=False)
 
@@ -63,7 +65,8 @@ class SignIn:
     @property
     def url(self) -> str:
         """The page on which somebody allows the app to do things."""
-        pages = _PAGES_OF_X if self.base_url == _API_OF_X else self.base_url
+        local = urlsplit(self.base_url).hostname in ("127.0.0.1", "localhost", "::1")
+        pages = (self.pages or (self.base_url if local else _PAGES_OF_X)).rstrip("/")
         query = {
             "response_type": "code",
             "client_id": self.client_id,
@@ -84,7 +87,7 @@ class SignIn:
         :raises XChatSignInError: when it is another URL, of another sign-in, or says that there is no code
         """
         answer = self._answer(redirected.strip())
-        if not hmac.compare_digest(_bytes(answer.get("state", "")), _bytes(self.state)):
+        if not self.is_of_this(answer.get("state", "")):
             raise XChatSignInError(
                 "the redirect has not the state of this sign-in, so it belongs to another one: to an earlier try, or"
                 " to somebody else's. Close the old tabs, and run the command again"
@@ -92,6 +95,15 @@ class SignIn:
         if "error" in answer:
             raise _refused(answer)
         return answer["code"]
+
+    def is_of_this(self, state: str) -> bool:
+        """
+        Tell whether a redirect belongs to this sign-in.
+
+        :param state: the state that it has
+        :return: whether it is this sign-in's
+        """
+        return hmac.compare_digest(_bytes(state), _bytes(self.state))
 
     def _answer(self, redirected: str) -> Mapping[str, str]:
         expected = f"expected the one that the browser ends at, beginning with {self.redirect_uri}"

@@ -13,6 +13,7 @@ import time
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -29,6 +30,7 @@ from airflow_provider_xchat.exceptions import (
     XChatRateLimitError,
     XChatServerError,
 )
+from airflow_provider_xchat.rate_limits import Told, retry_after
 from airflow_provider_xchat.supervisor import mask
 from airflow_provider_xchat.tokens import REFRESH_TOKEN, Token, without
 
@@ -204,6 +206,8 @@ class TokenEndpoint:
         if isinstance(error, XChatAuthError):
             error.conn_id = self.conn_id
             return error
+        if isinstance(error, XChatRateLimitError):
+            error.retry_at = _retry_at(answer.headers)
         if isinstance(error, XChatBadRequestError | XChatRateLimitError | XChatServerError):
             return error
         # What the others say is about chats.
@@ -230,6 +234,15 @@ def _issued(members: Mapping[str, Any]) -> Token:
         scope=scope if isinstance(scope, str) else "",
         rotated_at=now,
     )
+
+
+def _retry_at(headers: Mapping[str, str]) -> datetime | None:
+    """When to come back after a 429: by ``retry-after``, else by the end of X's window where that can be believed."""
+    now = time.time()
+    told = retry_after(headers, now)
+    if told is None:
+        told = Told.by(headers, now, refused=True).resets_at
+    return None if told is None else datetime.fromtimestamp(told, UTC)
 
 
 def _access_token(value: Any) -> str | None:

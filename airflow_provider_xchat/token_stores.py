@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_xchat.exceptions import XChatInputError
+from airflow_provider_xchat import variables
+from airflow_provider_xchat.exceptions import XChatInputError, XChatTokenStoreUnusableError
 from airflow_provider_xchat.leases import file_lock
-from airflow_provider_xchat.supervisor import one_request_at_a_time
-from airflow_provider_xchat.tokens import TokenStore
+from airflow_provider_xchat.tokens import TokenStore, without
 
-__all__ = ["AirflowVariableStore", "FileTokenStore", "token_store"]
+__all__ = ["AirflowVariableStore", "FileTokenStore", "secrets_of", "token_store"]
+
+# Shorter texts are no secrets, and would take letters out of other words.
+_SHORTEST_SECRET = 4
 
 
 class AirflowVariableStore:
@@ -38,42 +40,34 @@ class AirflowVariableStore:
 
     def load(self, key: str) -> str | None:
         """Read a Variable; see :meth:`airflow_provider_xchat.tokens.TokenStore.load`."""
-        with one_request_at_a_time():
-            found = _read(key)
-            # Airflow calls a Variable that it could not read "not found", so absence counts when it is seen twice.
-            return _read(key) if found is None else found
+        found = variables.read(key)
+        if found is None and variables.is_listed(key):
+            # It may have been written in between.
+            found = variables.read(key)
+            if found is None:
+                raise XChatTokenStoreUnusableError(
+                    f"the Airflow Variable {key} is there, and its value cannot be read. The likely cause is another"
+                    " Fernet key than the one that it was written with (AIRFLOW__CORE__FERNET_KEY): set that key again,"
+                    " also as the second one of a list. When it is lost, remove the Variable and sign in again"
+                )
+        return found
+
+    def peek(self, key: str) -> str | None:
+        """
+        Read a Variable that may be lost without harm.
+
+        :param key: its key
+        :return: None also when it is there and cannot be read
+        """
+        return variables.read(key)
 
     def save(self, key: str, value: str) -> None:
         """Write a Variable; see :meth:`airflow_provider_xchat.tokens.TokenStore.save`."""
-        with one_request_at_a_time():
-            _variable().set(key, value, description=self._description)
+        variables.write(key, value, self._description)
 
     def delete(self, key: str) -> None:
         """Remove a Variable; see :meth:`airflow_provider_xchat.tokens.TokenStore.delete`."""
-        with one_request_at_a_time():
-            # Airflow 3 fails for a Variable that is not there.
-            if self.load(key) is not None:
-                _variable().delete(key)
-
-
-def _variable() -> Any:
-    # As Airflow itself tells: there is a supervisor to ask in tasks and triggers of Airflow 3, and nowhere else.
-    if hasattr(sys.modules.get("airflow.sdk.execution_time.task_runner"), "SUPERVISOR_COMMS"):
-        from airflow.sdk import Variable
-
-        return Variable
-    from airflow.models.variable import Variable as StoredVariable
-
-    return StoredVariable
-
-
-def _read(key: str) -> str | None:
-    variable = _variable()
-    if variable.__module__.startswith("airflow.sdk."):
-        found = variable.get(key, default=None)
-    else:
-        found = variable.get(key, default_var=None)
-    return None if found is None else str(found)
+        variables.delete(key)
 
 
 class FileTokenStore:
@@ -148,18 +142,42 @@ def token_store(path: str | None = None, kwargs: Mapping[str, Any] | None = None
     module, _, name = path.rpartition(".")
     try:
         make = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  a user's module may raise anything
         raise XChatInputError(
             f"store is {path!r}, which cannot be imported ({type(error).__name__}: {error}); expected the dotted"
             " path of a class, such as airflow_provider_xchat.token_stores.FileTokenStore"
         ) from None
     try:
         store = make(**(kwargs or {}))
-    except TypeError as error:
-        raise XChatInputError(f"store {path!r} cannot be made with store_kwargs: {error}") from None
+    except Exception as error:  # noqa: BLE001  a user's class may raise anything, with its arguments in the text
+        said = f"{type(error).__name__}: {without(secrets_of(kwargs), str(error))[:300]}"
+        raise XChatInputError(f"store {path!r} cannot be made with store_kwargs: {said}") from None
     if not isinstance(store, TokenStore):
         raise XChatInputError(
             f"store {path!r} gives a {type(store).__name__}, which lacks load, save or delete; expected a"
             " airflow_provider_xchat.tokens.TokenStore"
         )
     return store
+
+
+def secrets_of(kwargs: Mapping[str, Any] | None) -> list[str]:
+    """
+    List what a store's arguments have of secrets: any text may be one, and a URL may hold a password.
+
+    :param kwargs: the arguments
+    :return: the texts, longest first
+    """
+    texts = {text for text in _texts(kwargs or {}) if len(text) >= _SHORTEST_SECRET}
+    passwords = {match[1] for text in texts if (match := re.search(r"://[^/@]*?:([^/]+)@", text))}
+    return sorted(texts | passwords, key=len, reverse=True)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for member in value.values():
+            yield from _texts(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _texts(member)

@@ -226,7 +226,7 @@ class TokenStore(Protocol):
 
 @runtime_checkable
 class LockingTokenStore(TokenStore, Protocol):
-    """A store that can lock; others are locked by writing leases into them, which takes two seconds longer."""
+    """A store that can lock; others are locked by writing leases into them, which takes three seconds longer."""
 
     def lock(self, key: str, timeout: float) -> AbstractContextManager[Any]:
         """

@@ -57,7 +57,7 @@ def login(arguments: argparse.Namespace, terminal: Terminal) -> None:
     fields = before.with_client(client_id, client_secret, arguments.host)
     settings = ConnectionSettings.of(fields.with_token(_NO_TOKEN))
     scopes = scopes_of(arguments.scope) if arguments.scope else (*SCOPES, OFFLINE_SCOPE)
-    sign_in = SignIn(settings.base_url, client_id, arguments.redirect_uri, scopes)
+    sign_in = SignIn(settings.base_url, client_id, arguments.redirect_uri, scopes, arguments.pages)
     endpoint = TokenEndpoint(settings.base_url, client_id, client_secret, settings.timeout, arguments.conn_id)
 
     token = _exchanged(endpoint, sign_in, _code(arguments, sign_in, terminal))
@@ -69,7 +69,9 @@ def login(arguments: argparse.Namespace, terminal: Terminal) -> None:
         else:
             change(
                 arguments.conn_id,
-                lambda stored: stored.with_client(client_id, client_secret, arguments.host).with_token(token),
+                lambda stored: (
+                    stored.with_client(client_id, client_secret, arguments.host).with_token(token).with_port()
+                ),
             )
     except XChatError:
         # Nobody will ever use this token.
@@ -148,7 +150,7 @@ def _code(arguments: argparse.Namespace, sign_in: SignIn, terminal: Terminal) ->
         if not pasted:
             raise XChatSignInError("no URL was pasted, so there is no token")
         return sign_in.code(pasted)
-    with LoopbackListener(sign_in.redirect_uri) as listener:
+    with LoopbackListener(sign_in.redirect_uri, sign_in.is_of_this) as listener:
         terminal.say(
             "Allow access in the browser that opens now. If none does, open this URL on this machine; from another one,"
             f" use --no-browser.\n\n  {sign_in.url}\n"

@@ -33,10 +33,11 @@ def logout(arguments: argparse.Namespace, terminal: Terminal) -> None:
     if found.in_database:
         change(fields.conn_id, ConnectionFields.without_tokens)
     # Later, so that a second try still knows which token to revoke.
-    _forget(settings, terminal)
+    forgotten = _forget(settings, terminal)
     if not found.in_database:
         raise XChatInputError(_what_is_left(found, revoked=revoked))
-    ended = "revoked at X, and its tokens removed" if revoked else "removed here, but not revoked at X"
+    kept = "" if forgotten else ", other than from the token store"
+    ended = f"revoked at X, and its tokens removed{kept}" if revoked else f"removed here{kept}, but not revoked at X"
     terminal.result(
         f"The sign-in of connection {fields.conn_id!r} is {ended}. To sign in again: {sign_in_command(fields.conn_id)}"
     )
@@ -44,7 +45,7 @@ def logout(arguments: argparse.Namespace, terminal: Terminal) -> None:
 
 def _revoked(settings: ConnectionSettings, fields: ConnectionFields, terminal: Terminal, *, force: bool) -> bool:
     try:
-        _revoke(settings, fields)
+        _revoke(settings, fields, terminal)
     except XChatError as error:
         reason = _reason(error)
         if not force:
@@ -56,13 +57,19 @@ def _revoked(settings: ConnectionSettings, fields: ConnectionFields, terminal: T
     return True
 
 
-def _revoke(settings: ConnectionSettings, fields: ConnectionFields) -> None:
+def _revoke(settings: ConnectionSettings, fields: ConnectionFields, terminal: Terminal) -> None:
     client_id = str(fields.login or "").strip()
     if not client_id:
         raise XChatInputError("the connection has no login; expected the client id that the token was issued to there")
     token = latest_token(settings, fields.conn_id)
     endpoint = TokenEndpoint(settings.base_url, client_id, fields.client_secret, settings.timeout, fields.conn_id)
     endpoint.revoke(token.refresh_token or token.access_token or "")
+    if settings.grant is not None and token.rotated_at is None and token.expires_within(0):
+        # X also confirms the revocation of a refresh token that was used up.
+        terminal.warn(
+            "the token store has no token that came after the sign-in, and the sign-in's own was revoked. Where tasks"
+            " have refreshed it into another store or database, that token lives on: run logout there"
+        )
 
 
 def _reason(error: XChatError) -> str:
@@ -81,11 +88,13 @@ def _warn_others(settings: ConnectionSettings, fields: ConnectionFields, termina
         terminal.warn(f"these connections have lived on the same sign-in, which is over: {', '.join(others)}")
 
 
-def _forget(settings: ConnectionSettings, terminal: Terminal) -> None:
+def _forget(settings: ConnectionSettings, terminal: Terminal) -> bool:
     try:
         forget_tokens(settings)
     except XChatError as error:
         terminal.warn(f"what the token store has of this sign-in was not removed: {error}")
+        return False
+    return True
 
 
 def _what_is_left(found: FoundConnection, *, revoked: bool) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -38,7 +40,20 @@ __all__ = ["XChatHook"]
 #: A user id that nobody has: asking for it shows whether the token is good, and gets nothing that would be billed.
 _NOBODY = "0"
 
-_EXPIRED = "Access token expired; will be refreshed by the next task."
+_EXPIRED = (
+    "The access token has expired. The next task refreshes it; this test does not, so it cannot tell whether the"
+    " sign-in is still good."
+)
+_REFUSED = (
+    "X refuses the access token: it has expired or was revoked. The next task refreshes it; this test does not, so it"
+    " cannot tell whether the sign-in is still good."
+)
+_REFUSED_EARLY = (
+    "X refuses the access token, although it has not expired yet: somebody may have revoked the sign-in. The next task"
+    " tries to refresh it, which this test does not. To sign in again: {}"
+)
+# An id that Airflow's Test button makes up for a copy of the connection in the environment.
+_TEMPORARY_ID = re.compile(r"(?=.*[A-Z0-9])[A-Za-z0-9]{8}")
 
 
 class XChatHook(BaseHook):
@@ -55,6 +70,9 @@ class XChatHook(BaseHook):
     What may pass (X cannot be reached, is too slow, fails, answers something else) is tried again, four times at most.
     A rate limit that is used up is remembered, and nothing is sent before it resets; all tasks with the same sign-in
     share what they know of it, in an Airflow Variable.
+
+    When X refuses the token, the connection is looked up again, and a call is sent once more if somebody has signed in
+    again meanwhile.
 
     :param xchat_conn_id: id of a connection of type ``xchat``; its password is the access token
     :param deadline: how long a call may take with all its attempts, as a timedelta, a number of seconds, or text with
@@ -80,8 +98,9 @@ class XChatHook(BaseHook):
         self.xchat_conn_id = xchat_conn_id
         self.deadline = deadline
         self.rate_limit_wait = rate_limit_wait
-        self._senders = Senders(self._made)
+        self._senders = Senders(self._settings, self._made)
         self._lineage: Any = None
+        self._is_static = False
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -112,7 +131,7 @@ class XChatHook(BaseHook):
         """Return :attr:`client`, under the name that every hook has for it."""
         return self.client
 
-    def _made(self) -> Attempts:
+    def _made(self, settings: ConnectionSettings) -> Attempts:
         try:
             from airflow.sdk.lineage import get_hook_lineage_collector
         except ImportError:  # before Airflow 3.2
@@ -123,8 +142,9 @@ class XChatHook(BaseHook):
         from airflow_provider_xchat.clients import attempts
 
         self._lineage = get_hook_lineage_collector()
+        self._is_static = settings.grant is None
         return attempts(
-            self._settings(),
+            settings,
             self.xchat_conn_id,
             deadline=checked_seconds("deadline", self.deadline),
             rate_limit_wait=checked_seconds("rate_limit_wait", self.rate_limit_wait),
@@ -135,11 +155,17 @@ class XChatHook(BaseHook):
         if self._lineage is not None:
             self._lineage.add_input_asset(context=self, uri=f"xchat://conversation/{call.conversation_id}")
 
-    def _settings(self) -> ConnectionSettings:
+    def _settings(self, conn_id: str | None = None) -> ConnectionSettings:
         from airflow_provider_xchat.supervisor import one_request_at_a_time
 
         with one_request_at_a_time():
-            return ConnectionSettings.of(self.get_connection(self.xchat_conn_id))
+            return ConnectionSettings.of(self.get_connection(self.xchat_conn_id), conn_id)
+
+    def _id_for_messages(self) -> str:
+        """Give the connection's id, or a placeholder where the Test button has hidden it behind one of its own."""
+        conn_id = self.xchat_conn_id
+        temporary = _TEMPORARY_ID.fullmatch(conn_id) and f"AIRFLOW_CONN_{conn_id.upper()}" in os.environ
+        return "CONN_ID" if temporary else conn_id
 
     def close(self) -> None:
         """Close the connections that :meth:`get_conversation` and :meth:`mark_conversation_read` have opened."""
@@ -188,7 +214,7 @@ class XChatHook(BaseHook):
 
         call = calls.get_conversation(conversation_id, chat_conversation_fields, expansions, user_fields, allow_unknown)
         with self._named():
-            answer = self._senders.of_threads().send(call)
+            answer = self._senders.send(call)
         self._has_read(call)
         return answer
 
@@ -205,7 +231,7 @@ class XChatHook(BaseHook):
         calls = await imported("airflow_provider_xchat.calls")
         call = calls.get_conversation(conversation_id, chat_conversation_fields, expansions, user_fields, allow_unknown)
         with self._named():
-            answer = await (await self._senders.of_loop()).asend(call)
+            answer = await self._senders.asend(call)
         self._has_read(call)
         return answer
 
@@ -228,7 +254,7 @@ class XChatHook(BaseHook):
 
         call = calls.mark_conversation_read(conversation_id, seen_until_sequence_id)
         with self._named():
-            return self._senders.of_threads().send(call)
+            return self._senders.send(call)
 
     async def amark_conversation_read(
         self, conversation_id: str | int, seen_until_sequence_id: str | int
@@ -237,7 +263,7 @@ class XChatHook(BaseHook):
         calls = await imported("airflow_provider_xchat.calls")
         call = calls.mark_conversation_read(conversation_id, seen_until_sequence_id)
         with self._named():
-            return await (await self._senders.of_loop()).asend(call)
+            return await self._senders.asend(call)
 
     def refresh_access_token(self, min_remaining: float = 0.0) -> datetime | None:
         """
@@ -255,7 +281,7 @@ class XChatHook(BaseHook):
         if tokens is None:
             raise XChatInputError(
                 f"connection {self.xchat_conn_id!r} has no refresh_token in its extra, so its token cannot be"
-                f" refreshed. To sign in for one: {sign_in_command(self.xchat_conn_id)}"
+                f" refreshed. To sign in for one: {sign_in_command(self.xchat_conn_id, new_client=True)}"
             )
         expires_at = tokens.lasting(min_remaining).expires_at
         return None if expires_at is None else datetime.fromtimestamp(expires_at, UTC)
@@ -283,9 +309,9 @@ class XChatHook(BaseHook):
         from airflow_provider_xchat import calls
         from airflow_provider_xchat.clients import rotating_tokens, static_client
 
-        settings = self._settings()
-        # Airflow tests a connection under an id of its own, so messages do not name it.
-        tokens = rotating_tokens(settings, self.default_conn_name)
+        conn_id = self._id_for_messages()
+        settings = self._settings(conn_id)
+        tokens = rotating_tokens(settings, conn_id)
         access_token = settings.access_token
         if tokens is not None:
             latest = tokens.stored()
@@ -296,10 +322,13 @@ class XChatHook(BaseHook):
         try:
             with static_client(settings, access_token) as client:
                 call.read(call.send(client))
-        except XChatAuthError:
+        except XChatAuthError as error:
             if tokens is None:
+                error.conn_id, error.is_static = conn_id, True
                 raise
-            return True, _EXPIRED
+            if latest.expires_at is not None:
+                return False, _REFUSED_EARLY.format(sign_in_command(conn_id))
+            return True, _REFUSED
         return True, "X knows the token."
 
     @contextmanager
@@ -308,5 +337,5 @@ class XChatHook(BaseHook):
         try:
             yield
         except XChatAuthError as error:
-            error.conn_id = self.xchat_conn_id
+            error.conn_id, error.is_static = self.xchat_conn_id, self._is_static
             raise

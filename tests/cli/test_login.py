@@ -15,6 +15,7 @@ from contextlib import closing
 import httpx
 import pytest
 
+from airflow_provider_xchat import __version__
 from airflow_provider_xchat.connection import ConnectionSettings
 from xchat_sandbox import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_CLIENT_SECRET, PUBLIC_CLIENT_ID, Client, running_sandbox
 
@@ -34,6 +35,7 @@ def test_it_writes_a_connection_that_works(commands, sandbox):
     assert isinstance(stored["extra"]["expires_at"], int)
     assert abs(stored["extra"]["expires_at"] - time.time() - 7200) < 60
     assert commands.works("new")
+    assert stored["port"] == 0  # for the Test button of Airflow 3.3.1 and 3.3.2
     assert "Go back to the terminal" in commands.visited
 
 
@@ -314,7 +316,7 @@ def test_without_a_database(environment, sandbox, take_port, tmp_path):
 
 
 class _Connection:
-    conn_id = "printed"
+    conn_id, conn_type = "printed", "xchat"
     port = schema = None
 
     def __init__(self, members):
@@ -326,3 +328,11 @@ def test_a_registered_redirect_uri_that_is_not_this_one(commands):
     with running_sandbox(clients=[Client("strict-app", redirect_uris=("https://app.example/back",))]) as registered:
         done = commands.login(registered, "--client-id", "strict-app", "--timeout", "1")
         assert "this redirect URI must stand in X's developer portal exactly like this" in done.error
+
+
+def test_without_a_command_it_lists_them(commands):
+    done = commands.xchat()
+    assert done.status == 0, done
+    for command in ("login", "status", "logout", "--version"):
+        assert command in done.out
+    assert commands.xchat("--version").out == f"airflow-provider-xchat {__version__}\n"

@@ -40,8 +40,18 @@ def test_the_page_is_that_of_x(sign_in):
     assert "+" not in parts.query
 
 
-def test_another_host_has_a_page_of_its_own():
-    assert SignIn("http://proxy:1/x", "id", REDIRECT_URI, ("a",)).url.startswith("http://proxy:1/x/i/oauth2/authorize?")
+@pytest.mark.parametrize(
+    ("host", "pages", "expected"),
+    [
+        ("https://proxy.example/x", None, "https://x.com/"),
+        ("http://127.0.0.1:1/x", None, "http://127.0.0.1:1/x/"),
+        ("http://sandbox:1", "http://sandbox:1/", "http://sandbox:1/"),
+    ],
+)
+def test_the_page_for_another_host(host, pages, expected):
+    """A proxy in front of the API has no page of its own; a sandbox on this machine has."""
+    url = SignIn(host, "id", REDIRECT_URI, ("a",), pages).url
+    assert url.startswith(f"{expected}i/oauth2/authorize?")
 
 
 def test_secrets_are_new_and_long_and_do_not_show(sign_in):

@@ -126,7 +126,7 @@ def test_logout_revokes_and_removes(commands, sandbox, rotated):
     assert [chain["alive"] for chain in sandbox.chains()] == [False]
     assert commands.stored(conn_id) == {
         "conn_type": "xchat", "description": None, "host": sandbox.url, "login": PUBLIC_CLIENT_ID, "password": None,
-        "schema": None, "port": None, "extra": {},
+        "schema": None, "port": 0, "extra": {},
     }  # fmt: skip
     assert commands.variables() == before
     assert "has no password" in commands.xchat("status", "--conn-id", conn_id).error

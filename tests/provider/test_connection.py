@@ -136,3 +136,40 @@ class TestGrant:
         shown = repr(settings(login="c", extra=json.dumps(extra)))
         for secret in ("tok-en", "ref-resh", "sec-ret", "pass-word"):
             assert secret not in shown
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"password": "***"},
+        {"extra": '{"refresh_token": "***"}', "login": "app"},
+        {"extra": '{"refresh_token": "good", "client_secret": "*****"}', "login": "app"},
+        {"extra": '{"store_kwargs": {"url": "***"}}'},
+    ],
+)
+def test_the_mask_of_a_secret_is_none(fields):
+    with pytest.raises(XChatInputError, match=r"connection 'c' has only asterisks for .*; expected the secret itself"):
+        settings(**fields)
+
+
+@pytest.mark.parametrize("conn_type", ["http", "", None])
+def test_other_types_are_refused(conn_type):
+    with pytest.raises(XChatInputError, match=r"connection 'c' is of type .*; expected one of type 'xchat'"):
+        settings(conn_type=conn_type)
+
+
+@pytest.mark.parametrize(
+    ("member", "likely"),
+    [("refreshtoken", "refresh_token"), ("Client-Secret", "client_secret"), ("extra__xchat__expires_at", "expires_at")],
+)
+def test_a_misspelt_member_is_told(member, likely, caplog):
+    settings(extra=json.dumps({member: "x", "mine": 1, "timeout": 5}))
+    assert [record.getMessage() for record in caplog.records] == [
+        f"connection 'c' has {member!r} in its extra, which means nothing; is it {likely!r}?"
+    ]
+
+
+def test_milliseconds_are_told():
+    extra = json.dumps({"refresh_token": "good", "expires_at": 1780000000123})
+    with pytest.raises(XChatInputError, match=r"looks like milliseconds; expected seconds since .*: 1780000000$"):
+        settings(extra=extra, login="app")

@@ -12,6 +12,8 @@ from xchat_client.api.chat import get_chat_conversation
 from airflow_provider_xchat.auth import XChatAuth
 from airflow_provider_xchat.exceptions import XChatAuthError, XChatInputError
 from airflow_provider_xchat.hooks.xchat import XChatHook
+from airflow_provider_xchat.token_endpoint import TokenEndpoint
+from xchat_sandbox import PUBLIC_CLIENT_ID
 
 GROUP = "g9000000000000000201"
 
@@ -223,3 +225,48 @@ def test_the_client_alone_with_rotating_tokens(sandbox, rotating):
     """Without a connection: what a script does that has no Airflow running."""
     with Client(sandbox.url, auth=XChatAuth(rotating(sandbox.grant(expires_in=0)))) as client:
         assert get_chat_conversation.sync_detailed(GROUP, client=client).status_code == 200
+
+
+class TestConnectionThatChanges:
+    """Somebody signs in again while a hook is in use."""
+
+    @pytest.fixture(params=["sync", "async"])
+    def called_twice(self, request):
+        """A function that calls X, does something, and calls X again with the same hook."""
+
+        def plain(between):
+            with XChatHook() as hook:
+                hook.get_conversation(GROUP)
+                between()
+                return hook.get_conversation(GROUP)
+
+        async def coroutine(between):
+            async with XChatHook() as hook:
+                await asyncio.gather(*(hook.aget_conversation(GROUP) for _ in range(3)))
+                between()
+                return await asyncio.gather(*(hook.aget_conversation(GROUP) for _ in range(3)))
+
+        return plain if request.param == "sync" else lambda between: asyncio.run(coroutine(between))
+
+    @pytest.mark.parametrize("kind", ["static", "rotating"])
+    def test_the_new_sign_in_is_used(self, sandbox, connect, called_twice, kind):
+        changes = {"refresh_token": None, "expires_at": None} if kind == "static" else {}
+        first = sandbox.grant()
+        connect(sandbox, first, **changes)
+
+        def sign_in_again():
+            sandbox.expire_access_tokens()
+            if kind == "rotating":  # whoever signs in again often has revoked what was there
+                TokenEndpoint(sandbox.url, PUBLIC_CLIENT_ID).revoke(first.refresh_token)
+            connect(sandbox, sandbox.grant(), **changes)
+
+        called_twice(sign_in_again)
+        assert statuses(sandbox).count(401) <= 6
+        assert statuses(sandbox)[-1] == 200
+
+    def test_one_that_is_as_it_was_is_asked_with_once(self, sandbox, connect, call):
+        connect(sandbox, sandbox.grant(), refresh_token=None, expires_at=None)
+        sandbox.expire_access_tokens()
+        with pytest.raises(XChatAuthError):
+            call()
+        assert statuses(sandbox) == [401]

@@ -7,8 +7,12 @@ import os
 import pytest
 
 from airflow_provider_xchat.hooks.xchat import XChatHook
+from airflow_provider_xchat.token_endpoint import TokenEndpoint
+from xchat_sandbox import PUBLIC_CLIENT_ID
 
-EXPIRED = (True, "Access token expired; will be refreshed by the next task.")
+UNKNOWN = "The next task refreshes it; this test does not, so it cannot tell whether the sign-in is still good."
+EXPIRED = (True, f"The access token has expired. {UNKNOWN}")
+REFUSED = (True, f"X refuses the access token: it has expired or was revoked. {UNKNOWN}")
 KNOWN = (True, "X knows the token.")
 
 
@@ -38,7 +42,7 @@ def test_an_expired_token_costs_no_request(sandbox, connect, test_it):
 
 def test_a_token_of_which_nobody_knows_that_it_has_expired(sandbox, connect, test_it):
     connect(sandbox, sandbox.grant(expires_in=0), expires_at=None)
-    assert test_it() == EXPIRED
+    assert test_it() == REFUSED
     assert [request["path"] for request in sandbox.requests()] == ["/2/chat/conversations/0"]
 
 
@@ -85,3 +89,24 @@ def test_a_refresh_token_without_a_client_id(sandbox, connect, test_it):
     connect(sandbox, sandbox.grant(), login=None)
     good, message = test_it()
     assert not good and "expected the app's client id" in message
+
+
+def test_a_sign_in_that_was_revoked(sandbox, connect, test_it):
+    grant = sandbox.grant()
+    connect(sandbox, grant)
+    TokenEndpoint(sandbox.url, PUBLIC_CLIENT_ID).revoke(grant.refresh_token)
+    good, message = test_it()
+    assert not good
+    assert "although it has not expired yet: somebody may have revoked the sign-in" in message
+    assert message.endswith("To sign in again: xchat login --conn-id xchat_default")
+
+
+@pytest.mark.parametrize(("conn_id", "named"), [("Xq3bZ9ab", "CONN_ID"), ("xchat_of_support", "xchat_of_support")])
+def test_messages_name_the_connection_that_is_tested(sandbox, connect, monkeypatch, conn_id, named):
+    """Airflow's web interface tests a copy, with an id of its own that nobody has ever seen."""
+    connect(sandbox, sandbox.grant(), refresh_token=None, expires_at=None, password="unknown")
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", os.environ["AIRFLOW_CONN_XCHAT_DEFAULT"])
+    good, message = XChatHook(conn_id).test_connection()
+    assert not good
+    assert f"Put a new token into the password of connection '{named}'" in message
+    assert message.endswith(f"xchat login --conn-id {named} --client-id CLIENT_ID")

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from airflow_provider_xchat.exceptions import XChatTokenStoreUnusableError
 from airflow_provider_xchat.leases import Lease, file_lock, this_machine_out
 
 
@@ -74,7 +75,7 @@ def test_a_write_that_comes_too_late_does_not_count(register):
     inside = []
 
     def slow():
-        register.writing_takes.append(3.0)
+        register.writing_takes.append(4.0)
         with Lease(register, "k").held(always) as until:
             inside.append(("slow", until))
 
@@ -99,9 +100,9 @@ def test_a_dead_holders_lease_is_taken_after_a_time(register):
 
 
 def test_a_store_that_is_always_too_slow_is_an_error(register):
-    register.writing_takes = [2.1] * 100
+    register.writing_takes = [3.1] * 100
     with (
-        pytest.raises(TimeoutError, match=r"no lease .* within 5 s: the store takes too long to read and write \(2"),
+        pytest.raises(TimeoutError, match=r"no lease .* within 5 s: the store takes too long to read and write \(3"),
         Lease(register, "k", patience=5).held(always),
     ):
         pass
@@ -147,3 +148,32 @@ class TestFileLock:
         with this_machine_out("k"):
             pass
         assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_who_cannot_read_what_was_saved_stops_at_once(register):
+    """Overwriting goes on otherwise, and those who can read it never get the lease."""
+    saved = []
+
+    class AnotherTeam(Register):
+        def load(self, key):
+            return None
+
+        def save(self, key, value):
+            saved.append(value)
+
+    with pytest.raises(XChatTokenStoreUnusableError, match="k_lease was saved, and there is nothing to be read"):
+        Lease(AnotherTeam(), "k").held(always).__enter__()
+    assert len(saved) == 1
+
+
+def test_who_waits_for_long_asks_less_often(register):
+    register.texts["k_lease"] = "somebody"
+    asked = []
+
+    def count():
+        asked.append(1)
+        return True
+
+    with pytest.raises(TimeoutError), Lease(register, "k", patience=12.0).held(count):
+        raise AssertionError("somebody has it")
+    assert len(asked) <= 15  # every half second would be 24 times

@@ -321,6 +321,22 @@ def test_too_many_refreshes(sandbox, rotating):
     assert statuses(sandbox) == [429]
 
 
+def test_a_rate_limit_that_is_soon_over_is_waited_for(sandbox, rotating):
+    sandbox.token_faults([{"kind": "status", "status": 429, "headers": {"retry-after": "2"}}])
+    began = time.monotonic()
+    assert rotating(sandbox.grant(expires_in=0)).current().rotated_at
+    assert time.monotonic() - began >= 2
+    assert statuses(sandbox) == [429, 200]
+
+
+def test_a_rate_limit_that_lasts_says_when_to_come_back(sandbox, rotating):
+    sandbox.token_faults([{"kind": "status", "status": 429, "headers": {"retry-after": "600"}}])
+    with pytest.raises(XChatRateLimitError) as caught:
+        rotating(sandbox.grant(expires_in=0)).current()
+    assert 500 < caught.value.retry_at.timestamp() - time.time() <= 600
+    assert statuses(sandbox) == [429]
+
+
 def test_an_error_that_is_none_of_oauth(sandbox, rotating, wire):
     wire.says(403, b"<html>Your network was blocked</html>", "text/html")
     with pytest.raises(XChatAPIError, match=r"X answered 403 to POST /2/oauth2/token: .*Your network was blocked"):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import logging
+import sys
 import traceback
+import types
 
 import pytest
 from airflow.sdk.log import redact
 
-from airflow_provider_xchat.exceptions import XChatError
+from airflow_provider_xchat.exceptions import XChatError, XChatInputError, XChatTokenStoreError
 from airflow_provider_xchat.hooks.xchat import XChatHook
+from airflow_provider_xchat.leases import Lease
 from xchat_sandbox import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_CLIENT_SECRET
 
 GROUP = "g9000000000000000201"
@@ -90,3 +93,46 @@ def test_airflow_masks_every_secret(sandbox, connect, rotating):
     after = rotating(grant, client_id=CONFIDENTIAL_CLIENT_ID).stored()
     for secret in (grant.access_token, grant.refresh_token, *after.secrets, CONFIDENTIAL_CLIENT_SECRET, BASIC):
         assert redact(f"found {secret} here") == "found *** here"
+
+
+class TalkativeStore:
+    """A store of a user's own, whose errors say more than they should."""
+
+    def __init__(self, url, when):
+        self.url = url
+        self.when = when
+        self.texts = {}
+        if when == "make":
+            raise ValueError(f"cannot parse {url}")
+
+    def load(self, key):
+        if self.when == "load":
+            raise ConnectionError(f"{self.url} is away, I had {self.texts}")
+        if self.when == "lose":
+            return None
+        return self.texts.get(key)
+
+    def save(self, key, value):
+        if self.when == "save":
+            raise ConnectionError(f"{self.url} does not take {value}; its password is wrong-for-the-store")
+        self.texts[key] = value
+
+    def delete(self, key):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("when", ["make", "load", "save", "lose"])
+def test_a_store_that_says_too_much_is_cleaned(sandbox, connect, monkeypatch, caplog, when):
+    monkeypatch.setitem(sys.modules, "talkative", types.SimpleNamespace(Store=TalkativeStore))
+    monkeypatch.setattr(Lease.__init__, "__defaults__", (0.1,))  # seconds to wait for others
+    caplog.set_level(logging.DEBUG)
+    kwargs = {"url": "redis://worker:wrong-for-the-store@127.0.0.1:1/0", "when": when}
+    grant = sandbox.grant(client_id=CONFIDENTIAL_CLIENT_ID, expires_in=0)
+    fields = {"login": CONFIDENTIAL_CLIENT_ID, "client_secret": CONFIDENTIAL_CLIENT_SECRET}
+    connect(sandbox, grant, **fields, store="talkative.Store", store_kwargs=kwargs)
+    expected = XChatInputError if when == "make" else XChatTokenStoreError
+    with pytest.raises(expected) as caught, XChatHook() as hook:
+        hook.get_conversation(GROUP)
+    shown = "\n".join([*traceback.format_exception(caught.value), repr(vars(caught.value)), caplog.text])
+    for secret in SECRETS:
+        assert secret not in shown

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shutil
+import sqlite3
 from collections.abc import Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing, closing, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +27,20 @@ PATIENCE = 30
 def shared_sandbox():
     with running_sandbox(tokens=[TOKEN], rate_limit=1_000_000, conversations=100) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def database(migrated_database):
+    """The database of this process, in which cursors are kept."""
+    path = Path(os.environ["AIRFLOW_HOME"]) / "airflow.db"
+    shutil.copy(migrated_database, path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def no_cursors_yet(database):
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("delete from variable")
 
 
 @pytest.fixture

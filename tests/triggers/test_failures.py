@@ -184,3 +184,17 @@ async def test_what_lasts_reaches_the_task_as_what_it_is(watch, sandbox, convers
     )
     with pytest.raises(AirflowSkipException):
         soft.execute_complete({}, payload)
+
+
+async def test_a_new_token_is_found_by_those_that_wait(watch, sandbox, connect):
+    first = sandbox.grant()
+    connect(sandbox.url, first.access_token)
+    groups = (GROUP, "g9000000000000000202")
+    watchers = [watch(conversation_id=group, updated_since="2029-01-01T00:00:00Z") for group in groups]
+    await watchers[0].until(lambda: count(sandbox) >= 4)
+    sandbox.expire_access_tokens()
+    connect(sandbox.url, sandbox.grant().access_token)
+    sandbox.change_conversation(GROUP, updated_at="2030-01-01T00:00:00.000Z")
+    await watchers[0].until(lambda: watchers[0].events)
+    assert not watchers[1].task.done()
+    assert len([request for request in sandbox.requests() if request["status"] == 401]) <= 2

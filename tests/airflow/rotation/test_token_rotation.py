@@ -14,7 +14,10 @@ from datetime import UTC, datetime
 import pytest
 
 GROUP = "g9000000000000000201"
-EXPIRED = "Access token expired; will be refreshed by the next task."
+EXPIRED = (
+    "The access token has expired. The next task refreshes it; this test does not, so it cannot tell whether the"
+    " sign-in is still good."
+)
 
 # What the tasks return by DAG, where each of them has asked for the group.
 ANSWER = {"data": [{"id": GROUP}], "meta": {"result_count": 1}}
