@@ -71,6 +71,7 @@ RUNS: Runs = {
     "native_pair": ("native_ids", {"conversation_id": "900000001-9000000000000000101"}),
     "literal_ids": ("literal_ids", None),
     "mapped": ("mapped", None),
+    "mapped_marks": ("mapped_marks", None),
     "hook_in_tasks": ("hook_in_tasks", None),
     "bad_input": ("bad_input", None),
     "refused": ("refused", None),

@@ -27,8 +27,7 @@ MODES = ("deferrable", "reschedule")
 LIMITED = [f"limited_{mode}" for mode in MODES]
 MANY = [f"many_{mode}" for mode in MODES]
 KILLED = ["killed_xcom", "killed_file"]
-MARKS = ["marks_listed", "marks_returned", "marks_grouped"]
-DAGS = {*LIMITED, *MANY, *KILLED, *MARKS}
+DAGS = {*LIMITED, *MANY, *KILLED}
 
 # How long a window of the rate limit is, and how long all DAG runs may take (seconds).
 WINDOW = 30
@@ -190,7 +189,7 @@ def _sizes(tasks: int) -> dict[str, str]:
 def _sandboxes(home: Any, *, tasks: int, limit: int) -> Iterator[Limited]:
     """A sandbox for each DAG, which has the account that the DAG's connection is for."""
     token = secrets.token_hex()
-    limits = {**dict.fromkeys(LIMITED, limit), **dict.fromkeys(MANY, MANY_LIMIT), **dict.fromkeys(KILLED + MARKS, 900)}
+    limits = {**dict.fromkeys(LIMITED, limit), **dict.fromkeys(MANY, MANY_LIMIT), **dict.fromkeys(KILLED, 900)}
     with ExitStack() as running:
         sandboxes = {
             name: running.enter_context(
