@@ -102,11 +102,14 @@ class ManyConversations:
         try:
             await asyncio.gather(*workers)
         finally:
-            # Cancelled or not: what was fetched has been paid for.
-            keeper.cancel()
+            # However it ends: nothing more is sent, and what was fetched has been paid for.
+            for each in (*workers, keeper):
+                each.cancel()
             await asyncio.gather(*workers, keeper, return_exceptions=True)
-            await self._hook.aclose()
-            await in_thread(self._save_the_rest)
+            try:
+                await in_thread(self._save_the_rest)
+            finally:
+                await self._hook.aclose()
         log.info("%s", self._so_far())
         if self._stopped_by is not None:
             raise self._stopped_by

@@ -88,10 +88,9 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
         :raises XChatConversationsError: as ``fail_on`` says; the result is in XCom all the same
         :raises XChatError: for what concerns all conversations
         """
-        import asyncio
-
         from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 
+        from airflow_provider_xchat.event_loops import run_in_own_loop
         from airflow_provider_xchat.inputs import checked_choice, checked_count, checked_list
         from airflow_provider_xchat.many_conversations import ManyConversations
         from airflow_provider_xchat.progress import progress_of
@@ -108,7 +107,7 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
             keep_answers=output is None,
             try_number=context["ti"].try_number,
         )
-        asyncio.run(many.fetch(identifiers, max_concurrency))
+        run_in_own_loop(many.fetch(identifiers, max_concurrency))
         path = None if self.output_path is None else str(self.output_path)
         result = many.result(path)
         progress.write_output(many.records())

@@ -14,6 +14,8 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_xchat.ending import EndsWhenKilled
+
 # Every DAG file that uses the sensor imports this module each time it is parsed, so nothing heavy is imported here: the
 # hook and the trigger come in when a task runs.
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["ChatConversationUpdatedSensor"]
 
 
-class ChatConversationUpdatedSensor(BaseSensorOperator):
+class ChatConversationUpdatedSensor(EndsWhenKilled, BaseSensorOperator):
     """
     Wait until an X Chat group has changed since a point in time, and return its metadata.
 
@@ -62,6 +64,11 @@ class ChatConversationUpdatedSensor(BaseSensorOperator):
         self.xchat_conn_id = xchat_conn_id
         self.max_failures = max_failures
         self.deferrable = deferrable
+
+    def execute(self, context: Context) -> Any:
+        """Poke until the conversation has changed; see :meth:`poke`."""
+        with self._executing():
+            return super().execute(context)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Ask once; where the sensor is deferrable and it is not yet time, defer."""
