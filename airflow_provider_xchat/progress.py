@@ -239,17 +239,34 @@ def _is_local(path: ObjectStoragePath) -> bool:
 
 @contextmanager
 def _whole(output: ObjectStoragePath) -> Iterator[TextIO]:
-    """Open a file that is there when it is complete, and not before."""
-    if not _is_local(output):
-        with output.open("w", encoding="utf-8") as file:  # type: ignore[no-untyped-call]  # an object exists when it is closed
-            yield file
-        return
-    path = Path(output.path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    """
+    Open a file that takes the place of the output once it is complete.
+
+    It is written beside the output: closing an object makes it visible, and an exception closes it, too.
+    """
+    unfinished = output.parent / f".{output.name}.{secrets.token_hex(4)}"
+    if _is_local(output):
+        Path(output.path).parent.mkdir(parents=True, exist_ok=True)
     try:
-        with unfinished.open("w", encoding="utf-8") as file:
+        with unfinished.open("w", encoding="utf-8") as file:  # type: ignore[no-untyped-call]
             yield file
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        if _is_local(output):
+            Path(unfinished.path).replace(output.path)
+        else:
+            _move(output.fs, unfinished.path, output.path)
+    except BaseException:
+        with suppress(Exception):
+            output.fs.rm_file(unfinished.path)
+        raise
+
+
+def _move(files: Any, source: str, target: str) -> None:
+    """Move a file of fsspec, whatever characters its name has."""
+    from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
+
+    if type(files).mv is not AbstractFileSystem.mv:
+        files.mv(source, target)
+        return
+    # An object store, which replaces an object as a whole. Its mv would take a name for a pattern.
+    files.cp_file(source, target)
+    files.rm_file(source)
