@@ -14,7 +14,9 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_xchat.exceptions import (
+    XChatAPIError,
     XChatAuthError,
+    XChatConnectionError,
     XChatConversationsError,
     XChatConversationsRefusedError,
     XChatInputError,
@@ -180,6 +182,53 @@ class TestFailures:
         with pytest.raises(XChatServerError):
             task.run(max_concurrency=4)
         assert len(sandbox.requests()) < 4 * 20
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {"status": 400, "problem": "invalid-request"},
+            {"status": 403},
+            {"status": 403, "form": "html"},
+            {"status": 404, "problem": "resource-not-found"},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("fail_on", ["any", "never"])
+    def test_so_does_a_refusal_of_each(self, sandbox, task, answer, fail_on):
+        sandbox.faults([{"kind": "status", "times": None, **answer}])
+        with pytest.raises(XChatAPIError) as caught:
+            task.run(fail_on=fail_on, max_concurrency=4)
+        assert caught.value.status == answer["status"]
+        assert len(sandbox.requests()) <= 10 + 4
+
+    @pytest.mark.parametrize("gone_first", [True, False])
+    def test_but_not_the_refusal_of_some(self, sandbox, task, gone_first):
+        gone = [f"g404{number}" for number in range(30)]
+        ids = [*gone, *IDS[:5]] if gone_first else [*IDS[:5], *gone]
+        result = task.run(conversation_ids=ids, fail_on="never")
+        assert (result["fetched"], result["failed"]) == (5, 30)
+
+    def test_failures_in_a_row_are_counted_across_waits_for_the_limit(self, task, monkeypatch):
+        with running_sandbox(tokens=[TOKEN], conversations=60, rate_limit=20, rate_window=2) as sandbox:
+            fields = {"conn_type": "xchat", "host": sandbox.url, "password": TOKEN}
+            monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", json.dumps(fields))
+            sandbox.faults([{"kind": "status", "status": 500, "times": None}])
+            waits = 0
+            with pytest.raises(XChatServerError):
+                while True:
+                    try:
+                        task.run(rate_limit_wait=0, max_concurrency=5)
+                    except XChatRateLimitError as error:
+                        waits += 1
+                        time.sleep(max(error.retry_at.timestamp() - time.time(), 0))
+        assert waits <= 2
+
+    def test_a_server_that_never_answers_is_no_rate_limit(self, wire, task, monkeypatch):
+        fields = {"conn_type": "xchat", "host": wire.url, "password": TOKEN, "extra": {"timeout": 1}}
+        monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", json.dumps(fields))
+        wire.delay = 5
+        with pytest.raises(XChatConnectionError):
+            task.run(deadline=3, max_concurrency=5)
 
 
 def test_the_rate_limit_is_kept_to_and_nothing_is_fetched_twice(task):
