@@ -35,11 +35,13 @@ _SEQUENCE_ID = re.compile(r"[0-9]{1,19}")
 
 def checked_conversation_id(value: Any) -> str:
     """
-    Check the id of a conversation.
+    Check the id of a conversation, and return the one spelling of it that is used everywhere.
+
+    A lone user id stays as it is: the conversation's other user is the account, whose own id is not known here.
 
     :param value: a user id, two user ids joined by a dash (or by a colon, as X writes them elsewhere), or a group
         id; a user id may be an int
-    :return: the id as it goes into the path, a colon made a dash
+    :return: the id as it goes into the path; of two user ids, the smaller one stands first, and a dash joins them
     :raises XChatInputError: when it is none of these
     """
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -48,7 +50,7 @@ def checked_conversation_id(value: Any) -> str:
             f"conversation_id is {_shown(value)}; expected the other participant's user id ('123'), two user ids joined"
             " by a dash ('123-456'), or a group id ('g789'), with ids of 1 to 19 digits"
         )
-    return text.replace(":", "-")
+    return "-".join(sorted(text.replace(":", "-").split("-"), key=int)) if text[0] != "g" else text
 
 
 def checked_sequence_id(value: Any) -> str:

@@ -214,7 +214,7 @@ class ManyConversations:
                 self._count(self._errors[identifier])
                 refused = max(self._refusals.values(), default=0)
                 if refused >= _REFUSALS:
-                    log.error(
+                    log.warning(
                         "%d conversations were refused alike and none was fetched; the rest is not tried", refused
                     )
                     self._stopped_by = self._stopped_by or error

@@ -13,10 +13,10 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_xchat.exceptions import XChatInputError, to_payload
-from airflow_provider_xchat.inputs import checked_seconds
+from airflow_provider_xchat.inputs import checked_conversation_id, checked_seconds
 from airflow_provider_xchat.triggers.cursors import Cursor, StoredCursor
 from airflow_provider_xchat.triggers.polls import Failure, Heard, Poll, Question
-from airflow_provider_xchat.triggers.updates import canonical_id, checked_moment, fields_to_ask_for
+from airflow_provider_xchat.triggers.updates import checked_moment, fields_to_ask_for
 
 try:
     from airflow.triggers.base import BaseEventTrigger
@@ -91,7 +91,7 @@ class ChatConversationUpdatedTrigger(BaseEventTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         try:
-            self.conversation_id = canonical_id(conversation_id)
+            self.conversation_id = checked_conversation_id(conversation_id)
             self.updated_since = None if updated_since is None else checked_moment("updated_since", updated_since)
             self.poll_interval = _checked_interval(poll_interval)
             self.chat_conversation_fields = fields_to_ask_for(chat_conversation_fields)
