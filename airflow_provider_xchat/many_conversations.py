@@ -87,7 +87,7 @@ class ManyConversations:
 
     async def fetch(self, conversation_ids: Sequence[Any], max_concurrency: int) -> None:
         """
-        Fetch what is not there yet.
+        Fetch what is not there yet; may be called again after a wait for the limit.
 
         :param conversation_ids: the conversations; one that is listed twice is fetched once
         :param max_concurrency: how many at a time
@@ -95,6 +95,7 @@ class ManyConversations:
         :raises XChatError: when something is wrong that concerns all of them, or the first ones are refused alike;
             what there is, is kept
         """
+        self._stopped_by = None
         refused = self._want(conversation_ids)
         await in_thread(self._recall)
         for identifier, error in refused.items():
@@ -197,7 +198,7 @@ class ManyConversations:
             except XChatInputError as error:
                 identifier = str(value)[:100]
                 refused[identifier] = error
-            self._wanted[identifier] = False
+            self._wanted.setdefault(identifier, False)
         return refused
 
     async def _work(self, todo: deque[str], max_concurrency: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_xchat.operators.conversation_fields import ConversationFieldsOperator
@@ -22,7 +24,8 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
     Fetch the metadata of many X Chat conversations: several at a time, each once.
 
     Keeps to the rate limit: what is left of it is sent, then the task gives its worker slot back until it resets. What
-    it has is kept: neither that, nor a retry, nor a worker that dies has it fetched again.
+    it has is kept for 7 days: neither that, nor a retry, nor a worker that dies has it fetched again. Before Airflow
+    3.3 it is kept with ``output_path`` alone; without, a retry fetches again, and the task waits in its worker slot.
 
     Returns to XCom, without ``output_path``::
 
@@ -91,6 +94,7 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
         from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 
         from airflow_provider_xchat.event_loops import run_in_own_loop
+        from airflow_provider_xchat.exceptions import XChatRateLimitError
         from airflow_provider_xchat.inputs import checked_choice, checked_count, checked_list
         from airflow_provider_xchat.many_conversations import ManyConversations
         from airflow_provider_xchat.progress import progress_of
@@ -107,7 +111,15 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
             keep_answers=output is None,
             try_number=context["ti"].try_number,
         )
-        run_in_own_loop(many.fetch(identifiers, max_concurrency))
+        while True:
+            try:
+                run_in_own_loop(many.fetch(identifiers, max_concurrency))
+                break
+            except XChatRateLimitError as error:
+                if progress.is_kept or error.retry_at is None:
+                    raise
+                self.log.info("%s What was fetched is kept in memory alone, so the task waits for that here.", error)
+                time.sleep(max((error.retry_at - datetime.now(UTC)).total_seconds(), 0) + 1)
         path = None if self.output_path is None else str(self.output_path)
         result = many.result(path)
         progress.write_output(many.records())

@@ -70,7 +70,8 @@ def many(hook, state):
 
 
 class State(dict):
-    set = dict.__setitem__
+    def set(self, key, value, *, retention=None):
+        self[key] = value
 
     def delete(self, key):
         self.pop(key, None)

@@ -53,6 +53,8 @@ class Limited:
     sandboxes: dict[str, Sandbox]
     conversations: int = CONVERSATIONS
     slow: range = SLOW
+    #: whether its Airflow has a state store for tasks
+    keeps_state: bool = True
     #: the number of tasks in each state, whenever it was looked at
     samples: dict[str, list[Counter[str]]] = field(default_factory=lambda: {name: [] for name in LIMITED + MANY})
     #: for each DAG with a worker that was killed, where there was something kept in that moment
@@ -168,6 +170,7 @@ def limited_oldest(tmp_path_factory: pytest.TempPathFactory, oldest_home: Callab
     }
     home = oldest_home(_with_dags(tmp_path_factory.mktemp("limited_oldest")), **settings, **_sizes(5))
     with _sandboxes(home, tasks=5, limit=2) as limited:
+        limited.keeps_state = False
         with ExitStack() as running:
             for command in (["scheduler", "--skip-serve-logs"], ["triggerer", "--skip-serve-logs"]):
                 running.enter_context(home.running(*command))
