@@ -2,16 +2,53 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+from airflow_provider_xchat.exceptions import XChatInputError
 
-__all__ = ["is_local", "whole_file"]
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+
+__all__ = ["check_own_output", "is_local", "whole_file"]
+
+# What a template may name that differs between the instances of a mapped task.
+_OF_THE_INSTANCE = {"ti", "task_instance", "task_instance_key_str", "task", "expanded_ti_count"}
+
+
+def check_own_output(context: Context) -> None:
+    """
+    Check that instances of a mapped task do not write to one output path, where each would replace the others' file.
+
+    :param context: of a task with ``output_path``
+    :raises XChatInputError: when all instances have the same one
+    """
+    ti, dag = context["ti"], context.get("dag")
+    if dag is None or getattr(ti, "map_index", -1) in (None, -1):
+        return
+    task = dag.get_task(ti.task_id)
+    given = task.partial_kwargs if hasattr(task, "partial_kwargs") else vars(task)
+    # Not there when it is mapped itself; not a text when it is the result of another task.
+    path = given.get("output_path")
+    if isinstance(path, str | os.PathLike) and not _OF_THE_INSTANCE & _names_in(str(path)):
+        raise XChatInputError(
+            f"output_path is {str(path)!r} for all instances of a mapped task, so that each would replace the others'"
+            " file; expected one for each, such as 'chats-{{ ti.map_index }}.jsonl'"
+        )
+
+
+def _names_in(template: str) -> set[str]:
+    import jinja2
+    from jinja2 import meta
+
+    try:
+        return meta.find_undeclared_variables(jinja2.Environment(autoescape=True).parse(template))
+    except jinja2.TemplateSyntaxError:
+        return set(_OF_THE_INSTANCE)  # its author's own syntax
 
 
 def is_local(path: ObjectStoragePath) -> bool:

@@ -46,7 +46,7 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
         (templated); one that is listed twice is fetched once
     :param max_concurrency: how many requests at a time (templated)
     :param output_path: where to write JSON Lines, a path or URL for ``ObjectStoragePath``: ``/data/x.jsonl``,
-        ``s3://aws_default@bucket/x.jsonl`` (templated)
+        ``s3://aws_default@bucket/x.jsonl``; mapped tasks need one each (templated)
     :param fail_on: whether the task fails when ``"any"`` conversation failed, when ``"all"`` did, or ``"never"``; a
         retry asks for those only that failed, and there is none when it would end the same for all of them (templated)
     :param chat_conversation_fields: as in ``GetChatConversationOperator`` (templated)
@@ -97,11 +97,14 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
         from airflow_provider_xchat.exceptions import XChatRateLimitError
         from airflow_provider_xchat.inputs import checked_choice, checked_count, checked_list
         from airflow_provider_xchat.many_conversations import ManyConversations
+        from airflow_provider_xchat.output_files import check_own_output
         from airflow_provider_xchat.progress import progress_of
 
         identifiers = checked_list("conversation_ids", self.conversation_ids)
         max_concurrency = checked_count("max_concurrency", self.max_concurrency)
         fail_on = checked_choice("fail_on", self.fail_on, _FAIL_ON)
+        if self.output_path is not None:
+            check_own_output(context)
         output = None if self.output_path is None else ObjectStoragePath(str(self.output_path))
         progress = progress_of(context, output)
         many = ManyConversations(
@@ -129,9 +132,18 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
             progress.forget()
         if failure is not None:
             # A task that fails returns nothing, and what there is has been paid for.
-            context["ti"].xcom_push(key="return_value", value=result)
+            self._push(context, result)
             raise failure
         return result
+
+    def _push(self, context: Context, result: dict[str, Any]) -> None:
+        """Push what Airflow would push if the task succeeded."""
+        if not self.do_xcom_push:
+            return
+        if self.multiple_outputs:
+            for name, value in result.items():
+                context["ti"].xcom_push(key=name, value=value)
+        context["ti"].xcom_push(key="return_value", value=result)
 
 
 def _is_last_try(context: Context) -> bool:

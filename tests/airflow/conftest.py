@@ -74,6 +74,8 @@ RUNS: Runs = {
     "mapped_marks": ("mapped_marks", None),
     "hook_in_tasks": ("hook_in_tasks", None),
     "bad_input": ("bad_input", None),
+    "some_failed": ("some_failed", None),
+    "mapped_outputs": ("mapped_outputs", None),
     "refused": ("refused", None),
     "retried": ("retried", None),
     "problems": ("problems", None),
@@ -182,6 +184,7 @@ class TaskResult:
     returned: Any
     rendered: dict[str, Any] | None
     log: str
+    outputs: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
