@@ -45,6 +45,7 @@ class Call:
     :param operation: the generated module of the operation
     :param arguments: the arguments of its functions, without the client
     :param read_answer: makes the answer's dict of an answer, or raises
+    :param done: what it has done when it succeeds, for the log
     """
 
     operation_id: str
@@ -52,6 +53,7 @@ class Call:
     operation: Any
     arguments: Mapping[str, Any]
     read_answer: Callable[[Response[Any], str], dict[str, Any]]
+    done: str = ""
 
     def send(self, client: Client) -> Response[Any]:
         """
@@ -106,7 +108,8 @@ def get_conversation(
         "user_fields": checked_names("user_fields", user_fields, KNOWN_USER_FIELDS, extra),
     }
     request = f"GET /2/chat/conversations/{identifier}"
-    return Call("getChatConversation", request, get_chat_conversation, arguments, conversation_answer)
+    done = f"Conversation {identifier} fetched"
+    return Call("getChatConversation", request, get_chat_conversation, arguments, conversation_answer, done)
 
 
 def mark_conversation_read(conversation_id: Any, seen_until_sequence_id: Any) -> Call:
@@ -117,10 +120,12 @@ def mark_conversation_read(conversation_id: Any, seen_until_sequence_id: Any) ->
     :raises XChatInputError: when an argument cannot be used
     """
     identifier = checked_conversation_id(conversation_id)
-    body = ChatMarkConversationReadRequest(seen_until_sequence_id=checked_sequence_id(seen_until_sequence_id))
+    sequence_id = checked_sequence_id(seen_until_sequence_id)
+    body = ChatMarkConversationReadRequest(seen_until_sequence_id=sequence_id)
     request = f"POST /2/chat/conversations/{identifier}/read"
     arguments = {"id": identifier, "body": body}
-    return Call("markChatConversationRead", request, mark_chat_conversation_read, arguments, mark_answer)
+    done = f"Conversation {identifier} marked as read up to {sequence_id}"
+    return Call("markChatConversationRead", request, mark_chat_conversation_read, arguments, mark_answer, done)
 
 
 @contextmanager

@@ -81,8 +81,13 @@ class Progress:
         :param records: one for each conversation
         """
         if self._output is not None:
+            older = " in place of an older file" if self._output.fs.exists(self._output.path) else ""
+            lines = 0
             with whole_file(self._output) as file:
-                file.writelines(json.dumps(record) + "\n" for record in records)
+                for record in records:
+                    file.write(json.dumps(record) + "\n")
+                    lines += 1
+            log.info("%d lines written to %s%s", lines, self._output, older)
 
     def forget(self) -> None:
         """Remove what was kept; when that fails, it is only logged, as the task is done."""

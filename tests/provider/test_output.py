@@ -71,8 +71,10 @@ def names(output):
     return [each.name for each in output.parent.iterdir()]
 
 
-def test_it_is_replaced_as_a_whole(output):
-    progress(output).write_output(records())
+def test_it_is_replaced_as_a_whole(output, caplog):
+    with caplog.at_level("INFO"):
+        progress(output).write_output(records())
+    assert f"12000 lines written to {output} in place of an older file" in caplog.text
     assert output.read_text().count("\n") == 12_000
     assert names(output) == ["many.jsonl"]
 
