@@ -1,4 +1,4 @@
-"""What a hook sends with: one sender for all threads, and one for the event loop that runs."""
+"""What a hook sends with: one sender for all threads, and one for each event loop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Senders:
     def __init__(self, make: Callable[[], Attempts]) -> None:
         self._make = make
         self._of_threads: Attempts | None = None
-        self._of_loop: asyncio.Task[Attempts] | None = None
+        # By the event loop, of which threads may each run one.
+        self._of_loops: dict[asyncio.AbstractEventLoop, asyncio.Task[Attempts]] = {}
 
     def of_threads(self) -> Attempts:
         """
@@ -46,11 +47,13 @@ class Senders:
     async def of_loop(self) -> Attempts:
         """Give the sender of the running event loop: connections of one loop are of no use in another."""
         loop = asyncio.get_running_loop()
-        made = self._of_loop
-        if made is None or made.get_loop() is not loop or _failed(made):
+        made = self._of_loops.get(loop)
+        if made is None or _failed(made):
+            for closed in [other for other in self._of_loops if other.is_closed()]:
+                self._of_loops.pop(closed, None)
             # A task of its own: coroutines that start together share one look-up, and one that is cancelled takes it
             # from none of the others.
-            made = self._of_loop = loop.create_task(self._connected())
+            made = self._of_loops[loop] = loop.create_task(self._connected())
         return await asyncio.shield(made)
 
     async def _connected(self) -> Attempts:
@@ -67,8 +70,8 @@ class Senders:
 
     async def aclose(self) -> None:
         """Close the connections of this event loop."""
-        made, self._of_loop = self._of_loop, None
-        if made is not None and made.get_loop() is asyncio.get_running_loop() and made.done() and not _failed(made):
+        made = self._of_loops.pop(asyncio.get_running_loop(), None)
+        if made is not None and made.done() and not _failed(made):
             await made.result().aclose()
 
 

@@ -96,7 +96,8 @@ class RateLimitedOperator(EndsWhenKilled, BaseOperator):
             raise error
         until = _coming_again(error.retry_at)
         self.log.info("%s Until %s, this task holds no worker slot.", error, until.isoformat(timespec="seconds"))
-        if self.deferrable:
+        # Airflow 2.11 counts the time in the triggerer as time of the task.
+        if self.deferrable and not (_HAS_DEPS and self.execution_timeout):
             from airflow_provider_xchat.triggers.xchat import XChatRateLimitTrigger
 
             self.defer(trigger=XChatRateLimitTrigger(until.isoformat()), method_name="execute_after_rate_limit")
