@@ -127,15 +127,20 @@ class Attempts:
             if not limit.taken_at_once():
                 for pause in limit.taking(call.request, self._patience(ends_at)):
                     time.sleep(pause)
+            began = time.monotonic()
             with self._connections.until(ends_at), self._in_time(call, ends_at):
                 answer = call.send(self.client)
         except BaseException:
             limit.untold()
             raise
         outcome = _Outcome(call, answer)
+        took = time.monotonic() - began
         if not outcome.learned_at_once(limit):
             outcome.teach(limit)
-        return outcome.result()
+        result = outcome.result()
+        request_id = answer.headers.get("x-transaction-id") or answer.headers.get("x-request-id") or "unknown"
+        log.info("%s: status %d, request id %s, %.2f s", call.done, answer.status_code, request_id[:100], took)
+        return result
 
     async def _asent(self, call: Call, ends_at: float) -> dict[str, Any]:
         # What waits for files and Variables does so in a thread.

@@ -37,6 +37,7 @@ class Call:
     :param conversation_id: the conversation, as it goes into the path
     :param arguments: the other arguments of its functions, without the client
     :param read_answer: makes the answer's dict of an answer, or raises
+    :param done: what it has done when it succeeds, for the log
     """
 
     operation_id: str
@@ -45,6 +46,7 @@ class Call:
     conversation_id: str
     arguments: Mapping[str, Any]
     read_answer: Callable[[Response[Any], str], dict[str, Any]]
+    done: str = ""
 
     def send(self, client: Client) -> Response[Any]:
         """
@@ -56,9 +58,7 @@ class Call:
         :raises XChatError: when there is no good token to send it with
         """
         with _transport_errors(self.request):
-            answer: Response[Any] = self.operation.sync_detailed(
-                self.conversation_id, client=client, **self.arguments
-            )
+            answer: Response[Any] = self.operation.sync_detailed(self.conversation_id, client=client, **self.arguments)
             return answer
 
     async def asend(self, client: Client) -> Response[Any]:
@@ -101,7 +101,8 @@ def get_conversation(
     }
     arguments = _name_lists(get_chat_conversation, names, allow_unknown)
     request = f"GET /2/chat/conversations/{identifier}"
-    return Call("getChatConversation", request, get_chat_conversation, identifier, arguments, conversation_answer)
+    done = f"Conversation {identifier} fetched"
+    return Call("getChatConversation", request, get_chat_conversation, identifier, arguments, conversation_answer, done)
 
 
 def mark_conversation_read(conversation_id: Any, seen_until_sequence_id: Any) -> Call:
@@ -112,10 +113,13 @@ def mark_conversation_read(conversation_id: Any, seen_until_sequence_id: Any) ->
     :raises XChatInputError: when an argument cannot be used
     """
     identifier = checked_conversation_id(conversation_id)
-    body = MarkChatConversationReadRequest(seen_until_sequence_id=checked_sequence_id(seen_until_sequence_id))
+    sequence_id = checked_sequence_id(seen_until_sequence_id)
+    arguments = {"body": MarkChatConversationReadRequest(seen_until_sequence_id=sequence_id)}
     request = f"POST /2/chat/conversations/{identifier}/read"
-    arguments = {"body": body}
-    return Call("markChatConversationRead", request, mark_chat_conversation_read, identifier, arguments, mark_answer)
+    done = f"Conversation {identifier} marked as read up to {sequence_id}"
+    return Call(
+        "markChatConversationRead", request, mark_chat_conversation_read, identifier, arguments, mark_answer, done
+    )
 
 
 def _name_lists(operation: Any, given: Mapping[str, Any], allow_unknown: Any) -> dict[str, list[str]]:

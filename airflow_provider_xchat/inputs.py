@@ -44,11 +44,13 @@ _OLDER_NAMES = {
 
 def checked_conversation_id(value: Any) -> str:
     """
-    Check the id of a conversation.
+    Check the id of a conversation, and return the one spelling of it that is used everywhere.
+
+    A lone user id stays as it is: the conversation's other user is the account, whose own id is not known here.
 
     :param value: a user id, two user ids joined by a dash (or by a colon, as X writes them elsewhere), or a group
         id; a user id may be an int
-    :return: the id as it goes into the path, a colon made a dash
+    :return: the id as it goes into the path; of two user ids, the smaller one stands first, and a dash joins them
     :raises XChatInputError: when it is none of these
     """
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -57,7 +59,7 @@ def checked_conversation_id(value: Any) -> str:
             f"conversation_id is {_shown(value)}; expected the other participant's user id ('123'), two user ids joined"
             " by a dash ('123-456'), or a group id ('g789'), with ids of 1 to 19 digits"
         )
-    return text.replace(":", "-")
+    return "-".join(sorted(text.replace(":", "-").split("-"), key=int)) if text[0] != "g" else text
 
 
 def checked_sequence_id(value: Any) -> str:
@@ -149,9 +151,7 @@ def checked_seconds(argument: str, value: Any) -> float:
     return seconds
 
 
-def checked_names(
-    argument: str, value: Any, known: Collection[str] | None, allow_unknown: Any = None
-) -> list[str]:
+def checked_names(argument: str, value: Any, known: Collection[str] | None, allow_unknown: Any = None) -> list[str]:
     """
     Check a list of field or expansion names.
 
@@ -168,8 +168,8 @@ def checked_names(
     unknown = [name for name in names if known is not None and name not in known and name not in allowed]
     if unknown:
         raise XChatInputError(
-            f"{argument} has {_listed(unknown)}, which X's document does not list{_suggestion(argument, unknown, known)};"
-            f" valid are {', '.join(sorted(known or ())) or 'none'}. To send a name that is newer than this provider,"
+            f"{argument} has {_listed(unknown)}, which X's document does not list"
+            f"{_suggestion(argument, unknown, known)}; valid are {', '.join(sorted(known or ())) or 'none'}. To send a name that is newer than this provider,"
             " name it in allow_unknown=[…] too."
         )
     return names

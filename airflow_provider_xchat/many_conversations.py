@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,8 @@ _REST = 4
 _SAVE_AGAIN = 2.0
 # When so many calls in a row, and twice as many as run at a time, end in what may pass, it does not for now.
 _FAILURES = 10
+# When so many are refused alike and none is fetched, the others would be refused, too.
+_REFUSALS = 10
 
 
 class ManyConversations:
@@ -77,17 +80,22 @@ class ManyConversations:
         self._errors: dict[str, dict[str, Any]] = {}
         self._unsaved: list[Record] = []
         self._failures_in_a_row = 0
+        self._has_fetched = False
+        # How many were refused for good, by type and status, while none was fetched.
+        self._refusals: Counter[tuple[str, int | None]] = Counter()
         self._stopped_by: XChatError | None = None
 
     async def fetch(self, conversation_ids: Sequence[Any], max_concurrency: int) -> None:
         """
-        Fetch what is not there yet.
+        Fetch what is not there yet; may be called again after a wait for the limit.
 
         :param conversation_ids: the conversations; one that is listed twice is fetched once
         :param max_concurrency: how many at a time
         :raises XChatRateLimitError: when the rest has to wait for the limit; what there is, is kept
-        :raises XChatError: when something is wrong that concerns all of them; what there is, is kept
+        :raises XChatError: when something is wrong that concerns all of them, or the first ones are refused alike;
+            what there is, is kept
         """
+        self._stopped_by = None
         refused = self._want(conversation_ids)
         await in_thread(self._recall)
         for identifier, error in refused.items():
@@ -95,18 +103,21 @@ class ManyConversations:
                 self._failed(identifier, error)
         if self._fetched:
             log.info("%d of %d conversations are there from before", self._fetched, len(self._wanted))
-        todo = (each for each, there in self._wanted.items() if not there and each not in self._errors)
+        todo = deque(each for each, there in self._wanted.items() if not there and each not in self._errors)
         at_once = min(max_concurrency, len(self._wanted) - self._fetched - len(self._errors))
         workers = [asyncio.create_task(self._work(todo, max_concurrency)) for _ in range(at_once)]
         keeper = asyncio.create_task(self._keep())
         try:
             await asyncio.gather(*workers)
         finally:
-            # Cancelled or not: what was fetched has been paid for.
-            keeper.cancel()
+            # However it ends: nothing more is sent, and what was fetched has been paid for.
+            for each in (*workers, keeper):
+                each.cancel()
             await asyncio.gather(*workers, keeper, return_exceptions=True)
-            await self._hook.aclose()
-            await in_thread(self._save_the_rest)
+            try:
+                await in_thread(self._save_the_rest)
+            finally:
+                await self._hook.aclose()
         log.info("%s", self._so_far())
         if self._stopped_by is not None:
             raise self._stopped_by
@@ -177,6 +188,7 @@ class ManyConversations:
                 self._have(identifier, record.get("answer"))
             elif record.get("try_number") == self._try_number and not self._wanted[identifier]:
                 self._errors[identifier] = record["error"]
+                self._count(record["error"])
 
     def _want(self, conversation_ids: Sequence[Any]) -> dict[str, XChatInputError]:
         refused = {}
@@ -186,11 +198,13 @@ class ManyConversations:
             except XChatInputError as error:
                 identifier = str(value)[:100]
                 refused[identifier] = error
-            self._wanted[identifier] = False
+            self._wanted.setdefault(identifier, False)
         return refused
 
-    async def _work(self, todo: Iterator[str], max_concurrency: int) -> None:
-        while self._stopped_by is None and (identifier := next(todo, None)) is not None:
+    async def _work(self, todo: deque[str], max_concurrency: int) -> None:
+        while self._stopped_by is None and todo:
+            # After some refusals, those at the other end are tried: the first ones may be the ones that are gone.
+            identifier = todo.popleft() if max(self._refusals.values(), default=0) < _REFUSALS // 2 else todo.pop()
             try:
                 answer = await self._hook.aget_conversation(identifier, **self._arguments)
             except XChatError as error:
@@ -198,16 +212,30 @@ class ManyConversations:
                     self._stopped_by = self._stopped_by or error
                     return
                 self._failed(identifier, error)
-                self._failures_in_a_row += not isinstance(error, AirflowFailException)
-                if self._failures_in_a_row >= max(_FAILURES, 2 * max_concurrency):
-                    self._stopped_by = error
+                self._count(self._errors[identifier])
+                refused = max(self._refusals.values(), default=0)
+                if refused >= _REFUSALS:
+                    log.warning(
+                        "%d conversations were refused alike and none was fetched; the rest is not tried", refused
+                    )
+                    self._stopped_by = self._stopped_by or error
+                elif self._failures_in_a_row >= max(_FAILURES, 2 * max_concurrency):
+                    self._stopped_by = self._stopped_by or error
             else:
-                self._failures_in_a_row = 0
                 self._unsaved.append({"conversation_id": identifier, "answer": answer})
                 self._have(identifier, answer)
 
+    def _count(self, error: Mapping[str, Any]) -> None:
+        """Count a failure; a fetched conversation ends the row."""
+        if error["may_pass"]:
+            self._failures_in_a_row += 1
+        elif not self._has_fetched and error["status"] is not None:
+            self._refusals[error["type"], error["status"]] += 1
+
     def _have(self, identifier: str, answer: Any) -> None:
-        self._wanted[identifier] = True
+        self._wanted[identifier] = self._has_fetched = True
+        self._failures_in_a_row = 0
+        self._refusals.clear()
         if self._keep_answers:
             self._answers[identifier] = answer
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import secrets
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_provider_xchat.output_files import is_local, whole_file
 from airflow_provider_xchat.supervisor import one_request_at_a_time
-from airflow_provider_xchat.token_stores import AirflowVariableStore
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -27,10 +28,15 @@ log = logging.getLogger(__name__)
 
 Record = Mapping[str, Any]
 
-# Variables and the state store are for small values (characters).
+# The state store is for small values (characters, all of them ASCII), and in Airflow's database: no more than 10 MB.
 _CHUNK = 40_000
+_MOST_CHUNKS = 250
 # Objects in a bucket are written whole each time.
 _OBJECT = 1_000_000
+# How long what was fetched is kept for a retry: it is personal data.
+_KEPT_FOR = timedelta(days=7)
+# How the names of such files and folders end.
+_PARTIAL = re.compile(r"\.[0-9a-f]{16}\.partial")
 
 
 class Progress:
@@ -44,6 +50,11 @@ class Progress:
     def __init__(self, lines: _Lines, output: ObjectStoragePath | None) -> None:
         self._lines = lines
         self._output = output
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether all records that were added are there for the task's next try, or its return from a wait."""
+        return self._lines.are_kept
 
     def records(self) -> Iterator[Record]:
         """Give what was kept, by this try or earlier ones, in its order."""
@@ -70,8 +81,13 @@ class Progress:
         :param records: one for each conversation
         """
         if self._output is not None:
-            with _whole(self._output) as file:
-                file.writelines(json.dumps(record) + "\n" for record in records)
+            older = " in place of an older file" if self._output.fs.exists(self._output.path) else ""
+            lines = 0
+            with whole_file(self._output) as file:
+                for record in records:
+                    file.write(json.dumps(record) + "\n")
+                    lines += 1
+            log.info("%d lines written to %s%s", lines, self._output, older)
 
     def forget(self) -> None:
         """Remove what was kept; when that fails, it is only logged, as the task is done."""
@@ -87,7 +103,8 @@ def progress_of(context: Context, output: ObjectStoragePath | None) -> Progress:
 
     :param context: the task's
     :param output: where its result goes; None for XCom
-    :return: what was kept beside the output, else in the task's state store (Airflow 3.3), else in Variables
+    :return: what was kept beside the output, else in the task's state store (Airflow 3.3); before, without an output,
+        nothing is kept
     """
     ti = context["ti"]
     parts = (ti.dag_id, ti.run_id, ti.task_id, str(ti.map_index))
@@ -95,15 +112,43 @@ def progress_of(context: Context, output: ObjectStoragePath | None) -> Progress:
     lines: _Lines
     if output is None:
         state = context.get("task_state_store")
-        lines = _ChunkedLines(_VariableChunks(key) if state is None else _StateChunks(state))
-    elif _is_local(output):
-        lines = _LocalLines(Path(output.path + f".{key}.partial"))
+        if state is None:
+            log.warning(
+                "What is fetched is not kept for a retry: set output_path, or use Airflow 3.3 or later. The task waits"
+                " for rate limits in its worker slot."
+            )
+        lines = _NoLines() if state is None else _ChunkedLines(_StateChunks(state), _MOST_CHUNKS)
     else:
-        lines = _ChunkedLines(_ObjectChunks(output.parent / f"{output.name}.{key}.partial"))
+        _remove_expired(output)
+        if is_local(output):
+            lines = _LocalLines(Path(output.path + f".{key}.partial"))
+        else:
+            lines = _ChunkedLines(_ObjectChunks(output.parent / f"{output.name}.{key}.partial"))
     return Progress(lines, output)
 
 
+def _remove_expired(output: ObjectStoragePath) -> None:
+    """Remove what tasks have left beside the output that failed and were never tried again."""
+    before = datetime.now(UTC) - _KEPT_FOR
+    try:
+        files = output.fs
+        for name in files.ls(output.parent.path, detail=False):
+            if _PARTIAL.search(name) and all(_modified(files, each) < before for each in files.find(name)):
+                files.rm(name, recursive=True)
+    except FileNotFoundError:
+        pass  # nothing was ever written there
+    except Exception as error:  # noqa: BLE001  whatever the place raises; what has to be read and written raises itself
+        log.warning("what earlier tasks have left could not be removed: %s: %s", type(error).__name__, error)
+
+
+def _modified(files: Any, name: str) -> datetime:
+    modified: datetime = files.modified(name)
+    return modified if modified.tzinfo else modified.replace(tzinfo=UTC)
+
+
 class _Lines(Protocol):
+    are_kept: bool
+
     def read(self) -> Iterator[str]: ...
 
     def append(self, text: str) -> None: ...
@@ -111,7 +156,28 @@ class _Lines(Protocol):
     def clear(self) -> None: ...
 
 
+class _NoLines:
+    """
+    Nothing is kept.
+
+    Airflow before 3.3 has no place for it but Variables, which anybody who may see them could read.
+    """
+
+    are_kept = False
+
+    def read(self) -> Iterator[str]:
+        return iter(())
+
+    def append(self, text: str) -> None:
+        pass
+
+    def clear(self) -> None:
+        pass
+
+
 class _LocalLines:
+    are_kept = True
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._begun = False
@@ -144,49 +210,56 @@ class _Chunks(Protocol):
 
 
 class _ChunkedLines:
-    """Lines in chunks: the last one is written anew until it is full."""
+    """
+    Lines in chunks: the last one is written anew until it is full, and a line may go on in the next one.
 
-    def __init__(self, chunks: _Chunks) -> None:
+    :param chunks: the chunks
+    :param most: how many there may be; what does not fit is not kept
+    """
+
+    def __init__(self, chunks: _Chunks, most: int | None = None) -> None:
         self._chunks = chunks
+        self._most = most
         self._number = 0
         self._last = ""
+        self._ends_with_a_line = False
+        self.are_kept = True
 
     def read(self) -> Iterator[str]:
-        number = 0
+        number, rest = 0, ""
         while (text := self._chunks.get(number)) is not None:
-            yield from text.splitlines()
+            *lines, rest = (rest + text).split("\n")
+            yield from lines
             number += 1
+        yield rest
         if number > self._number:
-            self._number, self._last = number, ""
+            self._number, self._last, self._ends_with_a_line = number, "", False
 
     def append(self, text: str) -> None:
-        last = self._last + text
-        self._chunks.put(self._number, last)
-        self._last = last
-        if len(self._last) >= self._chunks.size:
-            self._number, self._last = self._number + 1, ""
+        # Ends the line that a killed process, or a write that failed, may have left unfinished.
+        rest = text if self._ends_with_a_line else "\n" + text
+        self._ends_with_a_line = False
+        while rest and not self._is_full():
+            room = self._chunks.size - len(self._last)
+            last = self._last + rest[:room]
+            self._chunks.put(self._number, last)
+            self._last, rest = last, rest[room:]
+            if len(last) >= self._chunks.size:
+                self._number, self._last = self._number + 1, ""
+        self._ends_with_a_line = not rest
+
+    def _is_full(self) -> bool:
+        if self._most is None or self._number < self._most:
+            return False
+        if self.are_kept:
+            log.warning("no more than %d bytes are kept for a retry; use output_path", self._most * self._chunks.size)
+            self.are_kept = False
+        return True
 
     def clear(self) -> None:
         # From the end, so that what is left after a failure is found.
         for number in range(self._number, -1, -1):
             self._chunks.delete(number)
-
-
-class _VariableChunks:
-    size = _CHUNK
-
-    def __init__(self, key: str) -> None:
-        self._key = f"xchat_progress_{key}"
-        self._variables = AirflowVariableStore("What a task of airflow-provider-xchat has fetched so far.")
-
-    def get(self, number: int) -> str | None:
-        return self._variables.load(f"{self._key}_{number}")
-
-    def put(self, number: int, text: str) -> None:
-        self._variables.save(f"{self._key}_{number}", text)
-
-    def delete(self, number: int) -> None:
-        self._variables.delete(f"{self._key}_{number}")
 
 
 class _StateChunks:
@@ -203,7 +276,7 @@ class _StateChunks:
 
     def put(self, number: int, text: str) -> None:
         with one_request_at_a_time():
-            self._state.set(f"xchat_progress_{number}", text)
+            self._state.set(f"xchat_progress_{number}", text, retention=_KEPT_FOR)
 
     def delete(self, number: int) -> None:
         with one_request_at_a_time():
@@ -231,25 +304,3 @@ class _ObjectChunks:
 
     def _path(self, number: int) -> ObjectStoragePath:
         return self._folder / f"{number:06}.jsonl"
-
-
-def _is_local(path: ObjectStoragePath) -> bool:
-    return path.protocol in ("", "file", "local")
-
-
-@contextmanager
-def _whole(output: ObjectStoragePath) -> Iterator[TextIO]:
-    """Open a file that is there when it is complete, and not before."""
-    if not _is_local(output):
-        with output.open("w", encoding="utf-8") as file:  # type: ignore[no-untyped-call]  # an object exists when it is closed
-            yield file
-        return
-    path = Path(output.path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            yield file
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from airflow_provider_xchat.exceptions import XChatRateLimitError
+from airflow_provider_xchat.exceptions import XChatConnectionError, XChatRateLimitError
 from airflow_provider_xchat.leases import this_machine_out
 from airflow_provider_xchat.rate_limits import AWAITED, Told, Window
 from airflow_provider_xchat.token_stores import AirflowVariableStore
@@ -107,6 +107,8 @@ class SharedLimit:
         :param cancelled: set by who waits for this in a thread, and does not any more: nothing is taken from then on
         :return: pauses to make meanwhile (seconds)
         :raises XChatRateLimitError: when that would take longer; ``retry_at`` says how long
+        :raises XChatConnectionError: when X answers none of the requests that are under way, so that nobody knows how
+            many there are
         """
         began = time.time()
         give_up_at = began + patience
@@ -121,6 +123,13 @@ class SharedLimit:
             if window.pending and time.time() - began < AWAITED:
                 # An answer is on its way, or another request goes ahead.
                 yield _LOOK_AGAIN * (0.5 + _jitter())
+            elif window.pending and until > give_up_at:
+                raise XChatConnectionError(
+                    f"{request} was not sent: the requests that are under way have had no answer for {AWAITED:.0f} s,"
+                    " so it is unknown how many X lets through",
+                    nothing_sent=True,
+                    request=request,
+                )
             elif until > give_up_at:
                 raise XChatRateLimitError.unsent(request, datetime.fromtimestamp(until, UTC))
             else:

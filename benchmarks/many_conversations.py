@@ -1,9 +1,10 @@
-"""Many conversations: one after the other by the hook, 20 at a time by the operator, and the least that it can take."""
+"""Many conversations: one after the other by the hook, 20 at a time by the operator, and how soon a task ends."""
 
 from __future__ import annotations
 
 import json
 import tempfile
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ SIZES = (1000, 10_000, 100_000)
 
 
 def tables(bench: Bench) -> list[Table]:
-    """Measure, and give a table of times and one of sizes."""
-    return [_times(bench), _sizes(bench)]
+    """Measure, and give a table of times, one of sizes, and one of how soon a task ends."""
+    return [_times(bench), _sizes(bench), _ends(bench)]
 
 
 def _times(bench: Bench) -> Table:
@@ -81,6 +82,39 @@ def _sizes(bench: Bench) -> Table:
     return table
 
 
+def _ends(bench: Bench) -> Table:
+    seconds = 1.0
+    table = Table(
+        "many_conversations",
+        f"a timeout of {seconds:.0f} s for {SIZES[-1]} conversations, {AT_ONCE} at a time; medians of {bench.rounds}"
+        " fresh processes",
+        notes=["ends after: from the exception in the main thread until the task has saved what it has, and ended"],
+    )
+    ways = {f"{1000 * latency:.0f} ms": latency for latency in LATENCIES}
+
+    def ended(name: str) -> dict[str, Any]:
+        with answering(bench, latency=ways[name]) as url:
+            took: dict[str, Any] = bench.said(str(HERE / "ended.py"), url, str(SIZES[-1]), str(seconds))
+            first = _counts(url)["requests"]
+            time.sleep(1)
+            return {**took, "requests": first, "later": _counts(url)["requests"]}
+
+    for name, results in bench.by_turns(ways, ended).items():
+        table.add(
+            name,
+            ends_after_ms=median(results, "milliseconds"),
+            requests=median(results, "requests"),
+            requests_after_the_end=max(result["later"] for result in results),
+        )
+    return table
+
+
+def _counts(url: str) -> dict[str, int]:
+    with urllib.request.urlopen(f"{url}/counts") as answer:  # noqa: S310  our own
+        counts: dict[str, int] = json.load(answer)
+    return counts
+
+
 def _connections(results: list[dict[str, Any]]) -> dict[str, Any]:
     requests, connections = (median(results, name) for name in ("requests", "connections"))
     return {"requests": requests, "connections": connections, "reuse": f"{100 * (1 - connections / requests):.2f} %"}
@@ -90,7 +124,6 @@ def _fetched(bench: Bench, latency: float, way: str, count: int, output: str) ->
     with tempfile.TemporaryDirectory() as folder, answering(bench, latency=latency) as url:
         path = str(Path(folder) / output) if output else ""
         took: dict[str, Any] = bench.said(str(HERE / "fetching.py"), way, url, str(count), path)
-        with urllib.request.urlopen(f"{url}/counts") as answer:  # noqa: S310  our own
-            counts = json.load(answer)
+        counts = _counts(url)
         # Without the one that was fetched to begin with, on a connection of its own.
         return {**took, "requests": counts["requests"] - 1, "connections": counts["connections"] - 1}

@@ -1,4 +1,4 @@
-"""What a hook sends with: one sender for all threads, and one for the event loop that runs."""
+"""What a hook sends with: one sender for all threads, and one for each event loop."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_xchat.exceptions import XChatAuthError, XChatCreditsError, XChatTokenStoreError
@@ -32,6 +33,15 @@ class _Made(NamedTuple):
     settings: ConnectionSettings
 
 
+@dataclass
+class _OfLoop:
+    """The sender of one event loop, the one that takes its place, and those that others may still be sending with."""
+
+    made: asyncio.Task[_Made] | None = None
+    renewing: asyncio.Task[_Made] | None = None
+    replaced: list[Attempts] = field(default_factory=list)
+
+
 class Senders:
     """
     Makes senders when they are needed, makes them again for a connection that has changed, and closes them.
@@ -46,11 +56,10 @@ class Senders:
         self._look_up = look_up
         self._make = make
         self._of_threads: _Made | None = None
-        self._of_loop: asyncio.Task[_Made] | None = None
-        self._renewing: asyncio.Task[_Made] | None = None
         # Others may still be sending with these.
         self._replaced_of_threads: list[Attempts] = []
-        self._replaced_of_loop: list[Attempts] = []
+        # Threads may each run an event loop.
+        self._of_loops: dict[asyncio.AbstractEventLoop, _OfLoop] = {}
 
     def send(self, call: Call) -> dict[str, Any]:
         """
@@ -117,28 +126,31 @@ class Senders:
     async def _for_loop(self) -> _Made:
         """Give the sender of the running event loop: connections of one loop are of no use in another."""
         loop = asyncio.get_running_loop()
-        made = self._of_loop
-        if made is None or made.get_loop() is not loop or _failed(made):
+        for closed in [other for other in self._of_loops if other.is_closed()]:
+            self._of_loops.pop(closed, None)
+        here = self._of_loops.setdefault(loop, _OfLoop())
+        if here.made is None or _failed(here.made):
             # A task of its own: coroutines that start together share one look-up, and one that is cancelled takes it
             # from none of the others.
-            made = self._of_loop = loop.create_task(self._looked_up())
-        return await asyncio.shield(made)
+            here.made = loop.create_task(self._looked_up())
+        return await asyncio.shield(here.made)
 
     async def _arenewed(self, made: _Made) -> _Made:
         current = await self._for_loop()
         if current is not made:
             return current
         loop = asyncio.get_running_loop()
-        renewing = self._renewing
-        if renewing is None or renewing.get_loop() is not loop or renewing.done():
-            renewing = self._renewing = loop.create_task(self._looked_up(made))
+        here = self._of_loops[loop]
+        renewing = here.renewing
+        if renewing is None or renewing.done():
+            renewing = here.renewing = loop.create_task(self._looked_up(made))
         await asyncio.wait([renewing])
         if _failed(renewing):
             return made
         renewed = renewing.result()
-        if renewed is not made and self._of_loop is not renewing:
-            self._of_loop = renewing
-            self._replaced_of_loop.append(made.sender)
+        if renewed is not made and here.made is not renewing:
+            here.made = renewing
+            here.replaced.append(made.sender)
         return renewed
 
     async def _looked_up(self, before: _Made | None = None) -> _Made:
@@ -163,11 +175,13 @@ class Senders:
 
     async def aclose(self) -> None:
         """Close the connections of this event loop."""
-        made, self._of_loop = self._of_loop, None
-        if made is not None and made.get_loop() is asyncio.get_running_loop() and made.done() and not _failed(made):
-            await made.result().sender.aclose()
-            while self._replaced_of_loop:
-                await self._replaced_of_loop.pop().aclose()
+        here = self._of_loops.pop(asyncio.get_running_loop(), None)
+        if here is None:
+            return
+        if here.made is not None and here.made.done() and not _failed(here.made):
+            here.replaced.append(here.made.result().sender)
+        while here.replaced:
+            await here.replaced.pop().aclose()
 
 
 def _failed(task: asyncio.Task[_Made]) -> bool:

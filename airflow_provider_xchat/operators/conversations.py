@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_xchat.operators.conversation_fields import ConversationFieldsOperator
@@ -22,7 +24,8 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
     Fetch the metadata of many X Chat conversations: several at a time, each once.
 
     Keeps to the rate limit: what is left of it is sent, then the task gives its worker slot back until it resets. What
-    it has is kept: neither that, nor a retry, nor a worker that dies has it fetched again.
+    it has is kept for 7 days: neither that, nor a retry, nor a worker that dies has it fetched again. Before Airflow
+    3.3 it is kept with ``output_path`` alone; without, a retry fetches again, and the task waits in its worker slot.
 
     Returns to XCom, without ``output_path``::
 
@@ -43,7 +46,7 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
         (templated); one that is listed twice is fetched once
     :param max_concurrency: how many requests at a time (templated)
     :param output_path: where to write JSON Lines, a path or URL for ``ObjectStoragePath``: ``/data/x.jsonl``,
-        ``s3://aws_default@bucket/x.jsonl`` (templated)
+        ``s3://aws_default@bucket/x.jsonl``; mapped tasks need one each (templated)
     :param fail_on: whether the task fails when ``"any"`` conversation failed, when ``"all"`` did, or ``"never"``; a
         retry asks for those only that failed, and there is none when it would end the same for all of them (templated)
     :param chat_conversation_fields: as in ``GetChatConversationOperator`` (templated)
@@ -88,17 +91,20 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
         :raises XChatConversationsError: as ``fail_on`` says; the result is in XCom all the same
         :raises XChatError: for what concerns all conversations
         """
-        import asyncio
-
         from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 
+        from airflow_provider_xchat.event_loops import run_in_own_loop
+        from airflow_provider_xchat.exceptions import XChatRateLimitError
         from airflow_provider_xchat.inputs import checked_choice, checked_count, checked_list
         from airflow_provider_xchat.many_conversations import ManyConversations
+        from airflow_provider_xchat.output_files import check_own_output
         from airflow_provider_xchat.progress import progress_of
 
         identifiers = checked_list("conversation_ids", self.conversation_ids)
         max_concurrency = checked_count("max_concurrency", self.max_concurrency)
         fail_on = checked_choice("fail_on", self.fail_on, _FAIL_ON)
+        if self.output_path is not None:
+            check_own_output(context)
         output = None if self.output_path is None else ObjectStoragePath(str(self.output_path))
         progress = progress_of(context, output)
         many = ManyConversations(
@@ -108,7 +114,15 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
             keep_answers=output is None,
             try_number=context["ti"].try_number,
         )
-        asyncio.run(many.fetch(identifiers, max_concurrency))
+        while True:
+            try:
+                run_in_own_loop(many.fetch(identifiers, max_concurrency))
+                break
+            except XChatRateLimitError as error:
+                if progress.is_kept or error.retry_at is None:
+                    raise
+                self.log.info("%s What was fetched is kept in memory alone, so the task waits for that here.", error)
+                time.sleep(max((error.retry_at - datetime.now(UTC)).total_seconds(), 0) + 1)
         path = None if self.output_path is None else str(self.output_path)
         result = many.result(path)
         progress.write_output(many.records())
@@ -118,9 +132,18 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
             progress.forget()
         if failure is not None:
             # A task that fails returns nothing, and what there is has been paid for.
-            context["ti"].xcom_push(key="return_value", value=result)
+            self._push(context, result)
             raise failure
         return result
+
+    def _push(self, context: Context, result: dict[str, Any]) -> None:
+        """Push what Airflow would push if the task succeeded."""
+        if not self.do_xcom_push:
+            return
+        if self.multiple_outputs:
+            for name, value in result.items():
+                context["ti"].xcom_push(key=name, value=value)
+        context["ti"].xcom_push(key="return_value", value=result)
 
 
 def _is_last_try(context: Context) -> bool:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
+from airflow_provider_xchat.ending import EndsWhenKilled
+
 # Every DAG file that uses an operator imports this module each time it is parsed, so nothing heavy is imported here:
 # the hook comes in when a task runs.
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["RateLimitedOperator"]
 
 
-class RateLimitedOperator(BaseOperator):
+class RateLimitedOperator(EndsWhenKilled, BaseOperator):
     """
     An operator that asks X by a connection.
 
@@ -77,12 +79,13 @@ class RateLimitedOperator(BaseOperator):
         """Ask X, now or after the rate limit; see :meth:`ask`."""
         from airflow_provider_xchat.exceptions import XChatRateLimitError
 
-        try:
-            return self.ask(context)
-        except XChatRateLimitError as error:
-            self._come_again(error)
-        finally:
-            self.hook.close()
+        with self._executing():
+            try:
+                return self.ask(context)
+            except XChatRateLimitError as error:
+                self._come_again(error)
+            finally:
+                self.hook.close()
 
     def execute_after_rate_limit(self, context: Context, event: Any = None) -> Any:
         """Go on when the trigger has waited."""
@@ -93,7 +96,8 @@ class RateLimitedOperator(BaseOperator):
             raise error
         until = _coming_again(error.retry_at)
         self.log.info("%s Until %s, this task holds no worker slot.", error, until.isoformat(timespec="seconds"))
-        if self.deferrable:
+        # Airflow 2.11 counts the time in the triggerer as time of the task.
+        if self.deferrable and not (_HAS_DEPS and self.execution_timeout):
             from airflow_provider_xchat.triggers.xchat import XChatRateLimitTrigger
 
             self.defer(trigger=XChatRateLimitTrigger(until.isoformat()), method_name="execute_after_rate_limit")

@@ -64,9 +64,7 @@ class MarkConversationReadOperator(RateLimitedOperator):
     The other participants can see it as a read receipt, and it cannot be undone. A retry of the task with the same
     sequence id changes nothing. Returns the answer's JSON to XCom; fails when X does not confirm the mark.
 
-    Mapped with ``expand`` or ``expand_kwargs``, a mark that is listed more than once is sent once, by the first of its
-    tasks; the others return ``{"sent_by_map_index": …}``. Marks of one conversation with different sequence ids are all
-    sent, in no order. In a task group that is mapped, each task sends its own.
+    Mapped tasks each send their mark, in no order, also where several have the same one.
 
     :param conversation_id: as in :class:`GetChatConversationOperator` (templated)
     :param seen_until_sequence_id: id of the last message event that counts as read: digits (templated)
@@ -91,12 +89,6 @@ class MarkConversationReadOperator(RateLimitedOperator):
 
     def ask(self, context: Context) -> dict[str, Any]:
         """Make the call; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.mark_conversation_read`."""
-        from airflow_provider_xchat.mapped_marks import sent_by
-
-        elsewhere = sent_by(context, self.conversation_id, self.seen_until_sequence_id)
-        if elsewhere is not None:
-            self.log.info("The same mark is sent by the task with map_index %d, so it is not sent here.", elsewhere)
-            return {"sent_by_map_index": elsewhere}
         answer = self.hook.mark_conversation_read(self.conversation_id, self.seen_until_sequence_id)
         _warn_of_problems(self, answer)
         return answer

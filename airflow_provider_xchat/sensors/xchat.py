@@ -14,6 +14,10 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_xchat.ending import EndsWhenKilled
+from airflow_provider_xchat.exceptions import XChatInputError
+from airflow_provider_xchat.inputs import checked_count
+
 # Every DAG file that uses the sensor imports this module each time it is parsed, so nothing heavy is imported here: the
 # hook and the trigger come in when a task runs.
 if TYPE_CHECKING:
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ChatConversationUpdatedSensor"]
 
 
-class ChatConversationUpdatedSensor(BaseSensorOperator):
+class ChatConversationUpdatedSensor(EndsWhenKilled, BaseSensorOperator):
     """
     Wait until an X Chat group has changed since a point in time, and return its metadata.
 
@@ -51,7 +55,7 @@ class ChatConversationUpdatedSensor(BaseSensorOperator):
         updated_since: datetime | str,
         chat_conversation_fields: Collection[str] | str | None = None,
         xchat_conn_id: str = "xchat_default",
-        max_failures: int = 5,
+        max_failures: int | str = 5,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
@@ -60,8 +64,17 @@ class ChatConversationUpdatedSensor(BaseSensorOperator):
         self.updated_since = updated_since
         self.chat_conversation_fields = chat_conversation_fields
         self.xchat_conn_id = xchat_conn_id
-        self.max_failures = max_failures
+        self.max_failures = checked_count("max_failures", max_failures)
         self.deferrable = deferrable
+        if deferrable and not self.poke_interval:
+            raise XChatInputError(
+                "poke_interval is 0; expected more for a deferrable sensor, as each request costs money"
+            )
+
+    def execute(self, context: Context) -> Any:
+        """Poke until the conversation has changed; see :meth:`poke`."""
+        with self._executing():
+            return super().execute(context)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Ask once; where the sensor is deferrable and it is not yet time, defer."""
@@ -94,6 +107,8 @@ class ChatConversationUpdatedSensor(BaseSensorOperator):
             conversation_id=self.conversation_id,
             updated_since=since,
             poll_interval=self.poke_interval,
+            # No longer than the sensor may take: it stands in the database as JSON, which has no infinity.
+            longest_interval=self._max_wait() if self.exponential_backoff else 0.0,
             max_failures=self.max_failures,
             xchat_conn_id=self.xchat_conn_id,
             once=True,
@@ -101,6 +116,10 @@ class ChatConversationUpdatedSensor(BaseSensorOperator):
             polled_at=datetime.now(UTC),
         )
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout))
+
+    def _max_wait(self) -> float:
+        wait = self.timeout if self.max_wait is None else self.max_wait
+        return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """

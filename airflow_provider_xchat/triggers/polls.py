@@ -89,9 +89,14 @@ Heard = Update | Failure
 
 
 class _Listener:
-    def __init__(self, interval: float, due: float) -> None:
+    def __init__(self, interval: float, longest: float, due: float) -> None:
         self.interval = interval
         self.due = due
+        self._longest = longest
+
+    def was_asked_at(self, asked_at: float) -> None:
+        self.due = asked_at + self.interval
+        self.interval = max(self.interval, min(2 * self.interval, self._longest))
 
 
 class Poll:
@@ -132,14 +137,15 @@ class Poll:
         return polls[question]
 
     @contextmanager
-    def listening(self, interval: float, asked_at: datetime | None = None) -> Iterator[None]:
+    def listening(self, interval: float, asked_at: datetime | None = None, longest: float = 0.0) -> Iterator[None]:
         """
         Want to hear the answers, while the context lasts.
 
         :param interval: how often to ask (seconds)
         :param asked_at: when somebody else has asked last on behalf of this listener
+        :param longest: to how long (seconds) the interval grows, which doubles with each time
         """
-        listener = _Listener(interval, self._first_due(interval, asked_at))
+        listener = _Listener(interval, longest, self._first_due(interval, asked_at))
         self._listeners.add(listener)
         self._changed.set()
         try:
@@ -215,7 +221,7 @@ class Poll:
     def _rescheduled(self) -> None:
         self._asked_at = _now()
         for listener in self._listeners:
-            listener.due = self._asked_at + listener.interval
+            listener.was_asked_at(self._asked_at)
 
     def _pause_after(self, error: Exception) -> float:
         """Tell how long (seconds) nobody asks after an error, whoever wants to."""

@@ -8,14 +8,14 @@ from typing import Any
 
 from airflow_provider_xchat.answers import problems_of
 from airflow_provider_xchat.exceptions import XChatAnswerError, XChatInputError, problem_text
-from airflow_provider_xchat.inputs import checked_conversation_id, checked_names
+from airflow_provider_xchat.inputs import checked_names
 
-__all__ = ["canonical_id", "checked_moment", "fields_to_ask_for", "moment_of", "updated_at"]
+__all__ = ["checked_moment", "fields_to_ask_for", "moment_of", "updated_at"]
 
 _UPDATED_AT = "updated_at"
 
-# Names that all of X's documents list; no answer costs more for them. The lists of ids are not among them: since version
-# 2.167 they can only be expanded, and X bills each user that an expansion adds.
+# Names that all of X's documents list; no answer costs more for them. The lists of ids are not among them: since
+# version 2.167 they can only be expanded, and X bills each user that an expansion adds.
 _FIELDS = (
     "created_at",
     "group_avatar_url",
@@ -27,18 +27,6 @@ _FIELDS = (
     "type",
     _UPDATED_AT,
 )
-
-
-def canonical_id(conversation_id: Any) -> str:
-    """
-    Give the one id that all spellings of a conversation have in common.
-
-    :param conversation_id: as a user writes it
-    :return: the id; of two user ids, the smaller one stands first
-    :raises XChatInputError: when it is no id of a conversation
-    """
-    first, dash, second = checked_conversation_id(conversation_id).partition("-")
-    return dash.join(sorted((first, second), key=int)) if dash else first
 
 
 def fields_to_ask_for(names: Any) -> list[str]:

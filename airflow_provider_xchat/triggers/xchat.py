@@ -13,10 +13,10 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_xchat.exceptions import XChatInputError, to_payload
-from airflow_provider_xchat.inputs import checked_seconds
+from airflow_provider_xchat.inputs import checked_conversation_id, checked_count, checked_seconds
 from airflow_provider_xchat.triggers.cursors import Cursor, StoredCursor
 from airflow_provider_xchat.triggers.polls import Failure, Heard, Poll, Question
-from airflow_provider_xchat.triggers.updates import canonical_id, checked_moment, fields_to_ask_for
+from airflow_provider_xchat.triggers.updates import checked_moment, fields_to_ask_for
 
 try:
     from airflow.triggers.base import BaseEventTrigger
@@ -29,7 +29,7 @@ __all__ = ["ChatConversationUpdatedTrigger", "XChatRateLimitTrigger"]
 _LONGEST_SLEEP = 60.0
 
 # Arguments that a trigger may be given other values of, and is still the same.
-_TUNING = {"poll_interval", "max_failures"}
+_TUNING = {"poll_interval", "max_failures", "longest_interval"}
 
 
 class XChatRateLimitTrigger(BaseTrigger):
@@ -75,6 +75,7 @@ class ChatConversationUpdatedTrigger(BaseEventTrigger):
     :param once: end after the first event and remember nothing, as a task that has deferred needs it
     :param chat_conversation_fields: members that the conversation should have; all of them by default
     :param polled_at: when somebody has asked last, so that the first request of this trigger can wait; ISO 8601
+    :param longest_interval: up to how many seconds the interval doubles with each request; 0 for one that stays
     """
 
     def __init__(
@@ -83,22 +84,24 @@ class ChatConversationUpdatedTrigger(BaseEventTrigger):
         conversation_id: str | int,
         updated_since: datetime | str | None = None,
         poll_interval: timedelta | float = 60.0,
-        max_failures: int = 5,
+        max_failures: int | str = 5,
         xchat_conn_id: str = "xchat_default",
         once: bool = False,
         chat_conversation_fields: Collection[str] | str | None = None,
         polled_at: datetime | str | None = None,
+        longest_interval: float = 0.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         try:
-            self.conversation_id = canonical_id(conversation_id)
+            self.conversation_id = checked_conversation_id(conversation_id)
             self.updated_since = None if updated_since is None else checked_moment("updated_since", updated_since)
             self.poll_interval = _checked_interval(poll_interval)
+            self.max_failures = checked_count("max_failures", max_failures)
             self.chat_conversation_fields = fields_to_ask_for(chat_conversation_fields)
             self.polled_at = None if polled_at is None else checked_moment("polled_at", polled_at)
         except XChatInputError as error:
             raise _WrongArgumentError(str(error)) from None
-        self.max_failures = max_failures
+        self.longest_interval = longest_interval
         self.xchat_conn_id = xchat_conn_id
         self.once = once
         if once:
@@ -107,7 +110,10 @@ class ChatConversationUpdatedTrigger(BaseEventTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Tell Airflow how to make this trigger again: identifiers and times, and nothing secret."""
+        # Only where there is one: what a watcher has stored goes by its arguments.
+        growing = {"longest_interval": self.longest_interval} if self.longest_interval else {}
         return f"{__name__}.{type(self).__name__}", {
+            **growing,
             "conversation_id": self.conversation_id,
             "updated_since": None if self.updated_since is None else self.updated_since.isoformat(),
             "poll_interval": self.poll_interval,
@@ -147,7 +153,7 @@ class ChatConversationUpdatedTrigger(BaseEventTrigger):
         :raises Exception: the last error, when it lasts or too many came in a row
         """
         cursor, failures = self._cursor(), 0
-        with Poll.of(self._question).listening(self.poll_interval, self.polled_at):
+        with Poll.of(self._question).listening(self.poll_interval, self.polled_at, self.longest_interval):
             async for heard in shared_stream:
                 if isinstance(heard, Failure):
                     if self.once and heard.lasts:

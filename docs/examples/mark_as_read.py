@@ -1,4 +1,4 @@
-"""Mark several conversations as read; a mark that is listed twice is sent once."""
+"""Mark several conversations as read, each in a task of its own."""
 
 from airflow.sdk import dag, task
 
@@ -12,7 +12,6 @@ def mark_as_read():
         return [
             {"conversation_id": "g9000000000000000201", "seen_until_sequence_id": "1987654321987654399"},
             {"conversation_id": "g9000000000000000202", "seen_until_sequence_id": "2000000000000000007"},
-            {"conversation_id": "g9000000000000000201", "seen_until_sequence_id": "1987654321987654399"},
         ]
 
     MarkConversationReadOperator.partial(task_id="mark").expand_kwargs(handled())

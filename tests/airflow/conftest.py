@@ -71,8 +71,11 @@ RUNS: Runs = {
     "native_pair": ("native_ids", {"conversation_id": "900000001-9000000000000000101"}),
     "literal_ids": ("literal_ids", None),
     "mapped": ("mapped", None),
+    "mapped_marks": ("mapped_marks", None),
     "hook_in_tasks": ("hook_in_tasks", None),
     "bad_input": ("bad_input", None),
+    "some_failed": ("some_failed", None),
+    "mapped_outputs": ("mapped_outputs", None),
     "refused": ("refused", None),
     "retried": ("retried", None),
     "problems": ("problems", None),
@@ -181,6 +184,7 @@ class TaskResult:
     returned: Any
     rendered: dict[str, Any] | None
     log: str
+    outputs: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

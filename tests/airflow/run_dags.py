@@ -28,6 +28,12 @@ def requests_of(sandbox):
         return json.load(answer)["requests"]
 
 
+def outputs_of(ti):
+    """What a task with multiple outputs has pushed beside the whole."""
+    found = {name: ti.xcom_pull(task_ids=ti.task_id, key=name, map_indexes=ti.map_index) for name in ("fetched",)}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def task_result(ti):
     returned = ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index)
     return {
@@ -35,6 +41,7 @@ def task_result(ti):
         "try_number": ti.try_number,
         "max_tries": ti.max_tries,
         "returned": returned,
+        "outputs": outputs_of(ti),
         "rendered": RenderedTaskInstanceFields.get_templated_fields(ti),
     }
 

@@ -121,3 +121,23 @@ def test_a_success_without_what_was_asked_for_fails(runs, task, message):
     assert result.returned is None
     assert "XChatAPIError: X answered 200 to " in result.log
     assert message in result.log
+
+
+def test_the_result_of_a_failed_task_is_pushed_as_that_of_any_other(runs):
+    tasks = runs["some_failed"].tasks
+    assert {name: task.state for name, task in tasks.items()} == {"no_xcom": "failed", "multiple_outputs": "failed"}
+    assert tasks["no_xcom"].returned is None
+    assert (tasks["multiple_outputs"].returned["fetched"], tasks["multiple_outputs"].outputs["fetched"]) == (1, 1)
+    assert tasks["no_xcom"].outputs == {}
+
+
+def test_mapped_tasks_with_one_output_path_are_refused(runs):
+    run = runs["mapped_outputs"]
+    assert {name: task.state for name, task in run.tasks.items()} == {
+        "one_path[0]": "failed",
+        "one_path[1]": "failed",
+        "own_paths[0]": "success",
+        "own_paths[1]": "success",
+    }
+    assert "XChatInputError: output_path is " in run.tasks["one_path[0]"].log
+    assert len(run.requests) == 2

@@ -89,3 +89,17 @@ def test_expand_kwargs_marks_each_conversation(runs):
         "/2/chat/conversations/900000001/read": {"seen_until_sequence_id": "2098877665544332211"},
         "/2/chat/conversations/g9000000000000000202/read": {"seen_until_sequence_id": "2000000000000000007"},
     }
+
+
+def test_every_mapped_mark_is_sent(runs):
+    """By what the instances differ, no code of ours can know: a template, another account, anything."""
+    result = runs["mapped_marks"]
+    assert result.state == "success"
+    assert [line.removeprefix("POST /2/chat/conversations/") for line in result.lines] == [
+        "g9000000000000000201/read",
+        "g9000000000000000202/read",
+        "900000001/read",
+        "g9000000000000000201/read",
+        "g9000000000000000201/read",
+    ]
+    assert all(task.returned == {"data": {"success": True}} for task in result.tasks.values())

@@ -83,6 +83,11 @@ def test_measures_many_conversations(tables):
     assert all(table["rows"] for table in tables["many_conversations"])
 
 
+def test_nothing_is_sent_after_a_timeout(tables):
+    rows = tables["many_conversations"][2]["rows"]
+    assert [row["requests after the end"] for row in rows] == [0] * len(rows) and rows
+
+
 def test_all_of_the_time_goes_somewhere(tables):
     for row in tables["calls"][2]["rows"]:
         assert sum(figure for figure in row.values() if isinstance(figure, float)) == pytest.approx(100)

@@ -12,7 +12,7 @@ from airflow_provider_xchat.exceptions import XChatInputError
 
 @pytest.mark.parametrize(
     ("conversation_id", "uri"),
-    [("g12", "xchat://conversation/g12"), ("1:2", "xchat://conversation/1-2"), (7, "xchat://conversation/7")],
+    [("g12", "xchat://conversation/g12"), ("2:1", "xchat://conversation/1-2"), (7, "xchat://conversation/7")],
 )
 def test_a_conversation_has_one(conversation_id, uri):
     assert conversation_uri(conversation_id) == uri

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -150,7 +151,7 @@ def test_errors_of_the_sandbox(sandbox, connection, hook):
 @pytest.mark.contract
 def test_a_token_that_is_not_good(sandbox, connection, hook):
     connection(sandbox.url, "some-other-token")
-    with pytest.raises(XChatAuthError, match="sign in again") as caught:
+    with pytest.raises(XChatAuthError, match="Put a new token into") as caught:
         hook.get_conversation(GROUP)
     assert caught.value.status == 401
     assert "some-other-token" not in str(caught.value)
@@ -227,6 +228,28 @@ def test_one_hook_serves_one_event_loop_after_another(sandbox, connection):
         assert hook.get_conversation(GROUP)["data"]
 
 
+def test_one_hook_serves_two_event_loops_at_once(sandbox, connection):
+    connection(sandbox.url)
+    hook, turns = XChatHook(), threading.Barrier(2)
+    made = []
+
+    async def several():
+        async with hook:
+            for _ in range(3):
+                turns.wait(30)
+                await hook.aget_conversation(GROUP)
+                turns.wait(30)
+                made.append(await hook._senders.of_loop())
+
+    threads = [threading.Thread(target=lambda: asyncio.run(several())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 6
+    assert len(set(made)) == 2
+
+
 def test_the_client_is_there_for_whoever_wants_models(sandbox, connection):
     from xchat_client.api.chat import get_chat_conversation
 
@@ -270,3 +293,16 @@ class TestConnectionTest:
         wire.says(status, {"title": "Said"})
         assert XChatHook().test_connection()[0] is good
         assert wire.request.target == "/2/chat/conversations/0"
+
+
+def test_a_call_that_succeeds_leaves_a_line_in_the_log(sandbox, connection, caplog):
+    connection(sandbox.url)
+    with caplog.at_level("INFO"), XChatHook() as hook:
+        hook.get_conversation(GROUP)
+        hook.mark_conversation_read(GROUP, "17")
+    said = [record.getMessage() for record in caplog.records if record.name == "airflow_provider_xchat.attempts"]
+    ids = [request["transaction_id"] for request in sandbox.requests()[-2:]]
+    assert [line.rpartition(", ")[0] for line in said] == [
+        f"Conversation {GROUP} fetched: status 200, request id {ids[0]}",
+        f"Conversation {GROUP} marked as read up to 17: status 200, request id {ids[1]}",
+    ]

@@ -8,13 +8,18 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_xchat.exceptions import (
+    XChatAPIError,
     XChatAuthError,
+    XChatConnectionError,
     XChatConversationsError,
     XChatConversationsRefusedError,
     XChatInputError,
@@ -28,6 +33,7 @@ from xchat_sandbox import generated_ids, running_sandbox
 FETCH = Path(__file__).with_name("fetch_many.py")
 TOKEN = "a-token-of-the-tests"
 IDS = list(generated_ids(60))
+DIRECT = "900000001-9000000000000000101"
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +52,8 @@ def connection(sandbox, monkeypatch):
 class State(dict):
     """The task's state store of Airflow 3.3, as far as it is used."""
 
-    set = dict.__setitem__
+    def set(self, key, value, *, retention=None):
+        self[key] = value
 
     def delete(self, key):
         self.pop(key, None)
@@ -108,8 +115,9 @@ def test_the_list_may_come_in_any_form(task, given):
 
 
 def test_one_that_is_listed_twice_is_fetched_once(sandbox, task):
-    result = task.run(conversation_ids=["900000001:9000000000000000101", "900000001-9000000000000000101"])
-    assert result["requested"] == 1
+    pairs = [f"{first}{joined}{second}" for joined in "-:" for first, second in permutations(DIRECT.split("-"))]
+    result = task.run(conversation_ids=pairs)
+    assert list(result["conversations"]) == [DIRECT]
     assert len(sandbox.requests()) == 1
 
 
@@ -181,6 +189,57 @@ class TestFailures:
             task.run(max_concurrency=4)
         assert len(sandbox.requests()) < 4 * 20
 
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {"status": 400, "problem": "invalid-request"},
+            {"status": 403},
+            {"status": 403, "form": "html"},
+            {"status": 404, "problem": "resource-not-found"},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("fail_on", ["any", "never"])
+    def test_so_does_a_refusal_of_each(self, sandbox, task, answer, fail_on):
+        sandbox.faults([{"kind": "status", "times": None, **answer}])
+        with pytest.raises(XChatAPIError) as caught:
+            task.run(fail_on=fail_on, max_concurrency=4)
+        assert caught.value.status == answer["status"]
+        assert len(sandbox.requests()) <= 10 + 4
+
+    @pytest.mark.parametrize("gone_first", [True, False])
+    def test_but_not_the_refusal_of_some(self, sandbox, task, gone_first):
+        gone = [f"g404{number}" for number in range(30)]
+        ids = [*gone, *IDS[:5]] if gone_first else [*IDS[:5], *gone]
+        result = task.run(conversation_ids=ids, fail_on="never")
+        assert (result["fetched"], result["failed"]) == (5, 30)
+
+    def test_failures_in_a_row_are_counted_across_waits_for_the_limit(self, task, monkeypatch):
+        with running_sandbox(tokens=[TOKEN], conversations=60, rate_limit=20, rate_window=2) as sandbox:
+            fields = {"conn_type": "xchat", "host": sandbox.url, "password": TOKEN}
+            monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", json.dumps(fields))
+            sandbox.faults([{"kind": "status", "status": 500, "times": None}])
+            waits = []
+
+            def run():
+                while True:
+                    try:
+                        return task.run(rate_limit_wait=0, max_concurrency=5)
+                    except XChatRateLimitError as error:
+                        waits.append(error)
+                        time.sleep(max(error.retry_at.timestamp() - time.time(), 0))
+
+            with pytest.raises(XChatServerError):
+                run()
+        assert len(waits) <= 2
+
+    def test_a_server_that_never_answers_is_no_rate_limit(self, wire, task, monkeypatch):
+        fields = {"conn_type": "xchat", "host": wire.url, "password": TOKEN, "extra": {"timeout": 1}}
+        monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", json.dumps(fields))
+        wire.delay = 5
+        with pytest.raises(XChatConnectionError):
+            task.run(deadline=3, max_concurrency=5)
+
 
 def test_the_rate_limit_is_kept_to_and_nothing_is_fetched_twice(task):
     with running_sandbox(tokens=[TOKEN], conversations=60, rate_limit=25, rate_window=2) as sandbox:
@@ -214,7 +273,6 @@ class TestOutput:
         assert [each.name for each in path.parent.iterdir()] == ["b.jsonl"]
 
     def test_an_object(self, task):
-        from airflow.providers.common.compat.sdk import ObjectStoragePath
         from airflow.sdk.io import attach
         from fsspec.implementations.memory import MemoryFileSystem
 
@@ -301,11 +359,11 @@ def test_a_killed_task_is_gone_on_with(sandbox, tmp_path, migrated_database, air
 
 def test_what_could_not_be_saved_is_saved_once():
     class Down(State):
-        def set(self, key, value):
+        def set(self, key, value, **options):
             if not self:
                 self["down"] = "once"
                 raise ConnectionError("the state store is down")
-            super().set(key, value)
+            super().set(key, value, **options)
 
     context = {"ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1), "task_state_store": Down()}
     progress = progress_of(context, None)
@@ -316,10 +374,112 @@ def test_what_could_not_be_saved_is_saved_once():
     assert list(progress.records()) == records
 
 
-def test_progress_is_kept_apart(task):
+def test_progress_is_kept_apart(tmp_path):
     def place(**changed):
         names = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1, **changed}
-        return progress_of({"ti": SimpleNamespace(**names), "task_state_store": None}, None)
+        progress = progress_of({"ti": SimpleNamespace(**names)}, ObjectStoragePath(str(tmp_path / "many.jsonl")))
+        progress.add([{"conversation_id": "g1"}])
 
-    keys = {repr(vars(place(**changed)._lines._chunks)["_key"]) for changed in ({}, {"run_id": "s"}, {"map_index": 1})}
-    assert len(keys) == 3
+    for changed in ({}, {"run_id": "s"}, {"map_index": 1}):
+        place(**changed)
+    assert len(list(tmp_path.glob("many.jsonl.*.partial"))) == 3
+
+
+class TestStateStore:
+    """What Airflow 3.3 keeps for a task goes into its database."""
+
+    RECORDS = tuple({"conversation_id": f"g{number}", "answer": {"data": ["x" * 200]}} for number in range(3000))
+
+    @staticmethod
+    def progress(state):
+        context = {"ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1), "task_state_store": state}
+        return progress_of(context, None)
+
+    @pytest.mark.parametrize("at_a_time", [1500, 7])
+    def test_no_value_is_too_large_for_it(self, at_a_time):
+        class Small(State):
+            def set(self, key, value, *, retention=None):
+                if len(value.encode()) > 65_535:
+                    raise ValueError("the value is too large")
+                super().set(key, value)
+
+        state = Small()
+        progress = self.progress(state)
+        for first in range(0, len(self.RECORDS), at_a_time):
+            progress.add(self.RECORDS[first : first + at_a_time])
+        assert list(self.progress(state).records()) == list(self.RECORDS)
+        assert progress.is_kept
+
+    def test_what_is_kept_is_bounded(self, caplog):
+        state = State()
+        progress = self.progress(state)
+        for _ in range(20):
+            progress.add(self.RECORDS)
+        assert sum(map(len, state.values())) == 10_000_000
+        assert not progress.is_kept
+        assert caplog.text.count("no more than 10000000 bytes are kept") == 1
+        assert len(list(self.progress(state).records())) > 30_000
+
+    def test_it_expires(self):
+        class Expiring(State):
+            def set(self, key, value, *, retention):
+                super().set(key, retention)
+
+        state = Expiring()
+        self.progress(state).add(self.RECORDS[:1])
+        assert list(state.values()) == [timedelta(days=7)]
+
+
+@pytest.mark.parametrize("folder", ["file", "memory"])
+def test_what_was_left_beside_an_output_expires(folder, tmp_path):
+    from airflow.sdk.io import attach
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    attach("memory", fs=MemoryFileSystem())
+    output = ObjectStoragePath(f"file://{tmp_path}/many.jsonl" if folder == "file" else "memory://left/many.jsonl")
+
+    def kept(run_id, at=output):
+        ti = SimpleNamespace(dag_id="d", run_id=run_id, task_id="t", map_index=-1)
+        return progress_of({"ti": ti}, at)
+
+    def left():
+        return [each for each in output.fs.ls(output.parent.path, detail=False) if each.endswith(".partial")]
+
+    kept("old").add([{"conversation_id": "g1"}])
+    (old,) = left()
+    (file,) = output.fs.find(old)
+    if folder == "file":
+        os.utime(file, (0, time.time() - 8 * 24 * 3600))
+    else:
+        output.fs.store[file].modified = datetime.now(UTC) - timedelta(days=8)
+    kept("younger").add([{"conversation_id": "g2"}])
+    assert old not in left()
+    (younger,) = left()
+    kept("another", output.parent / "other.jsonl")
+    assert left() == [younger]
+
+
+class TestBeforeAirflow33:
+    """There is no state store, and Variables are no place for answers."""
+
+    @pytest.fixture
+    def task(self):
+        made = Task()
+        made.state = None
+        return made
+
+    def test_a_retry_fetches_again_and_a_warning_says_so(self, sandbox, task, caplog):
+        sandbox.faults([{"kind": "status", "status": 503, "conversation_id": IDS[3], "times": 4}])
+        with pytest.raises(XChatConversationsError):
+            task.run(conversation_ids=IDS[:5])
+        task.try_number = 2
+        assert task.run(conversation_ids=IDS[:5])["fetched"] == 5
+        assert len(sandbox.requests()) == 4 + 4 + 5
+        assert "What is fetched is not kept for a retry: set output_path" in caplog.text
+
+    def test_it_waits_for_the_limit_in_its_worker_slot(self, task, monkeypatch):
+        with running_sandbox(tokens=[TOKEN], conversations=60, rate_limit=25, rate_window=2) as sandbox:
+            fields = {"conn_type": "xchat", "host": sandbox.url, "password": TOKEN}
+            monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", json.dumps(fields))
+            assert task.run(rate_limit_wait=0)["fetched"] == 60
+            assert len(sandbox.requests()) == 60

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from airflow_provider_xchat.exceptions import (
     XChatAnswerError,
@@ -198,3 +199,60 @@ async def test_a_new_token_is_found_by_those_that_wait(watch, sandbox, connect):
     await watchers[0].until(lambda: watchers[0].events)
     assert not watchers[1].task.done()
     assert len([request for request in sandbox.requests() if request["status"] == 401]) <= 2
+
+
+async def test_max_failures_may_be_a_text(watch, sandbox):
+    sandbox.change_conversation(GROUP, updated_at=NO_TIME)
+    watcher = watch(conversation_id=GROUP, max_failures="2")
+    with pytest.raises(XChatAnswerError):
+        await watcher.until(lambda: False)
+    assert count(sandbox) == 2
+
+
+@pytest.mark.parametrize("given", ["many", 0, 1.5])
+def test_max_failures_that_is_no_count_is_refused_when_the_file_is_parsed(given):
+    with pytest.raises(XChatInputError, match="max_failures is"):
+        ChatConversationUpdatedTrigger(conversation_id=GROUP, max_failures=given)
+    with pytest.raises(XChatInputError, match="max_failures is"):
+        ChatConversationUpdatedSensor(task_id="wait", conversation_id=GROUP, updated_since=LONG_AGO, max_failures=given)
+
+
+def test_a_deferrable_sensor_without_an_interval_is_refused_before_any_request(sandbox):
+    with pytest.raises(XChatInputError, match="poke_interval is 0"):
+        ChatConversationUpdatedSensor(
+            task_id="wait", conversation_id=GROUP, updated_since=LONG_AGO, poke_interval=0, deferrable=True
+        )
+    assert count(sandbox) == 0
+
+
+async def test_the_interval_grows_up_to_the_longest_one(watch, sandbox):
+    watcher = watch(conversation_id=GROUP, poll_interval=0.1, longest_interval=0.4)
+    await watcher.until(lambda: count(sandbox) >= 6)
+    times = [request["time"] for request in sandbox.requests()]
+    for (earlier, later), least in zip(pairwise(times), [0.1, 0.2, 0.4, 0.4, 0.4], strict=False):
+        assert later - earlier > least - 0.05
+    assert watcher.trigger.serialize()[1]["longest_interval"] == 0.4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "longest"),
+    [
+        ({}, None),
+        ({"max_wait": 7}, None),
+        ({"exponential_backoff": True, "max_wait": timedelta(minutes=2)}, 120.0),
+        ({"exponential_backoff": True, "max_wait": 90}, 90.0),
+        ({"exponential_backoff": True, "timeout": 3600}, 3600.0),
+    ],
+)
+def test_a_deferred_sensor_backs_off_as_it_is_told(sandbox, arguments, longest):
+    sensor = ChatConversationUpdatedSensor(
+        task_id="wait",
+        conversation_id=GROUP,
+        updated_since="2100-01-01",
+        poke_interval=5,
+        deferrable=True,
+        **arguments,
+    )
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor.poke({})
+    assert deferred.value.trigger.serialize()[1].get("longest_interval") == longest

@@ -4,7 +4,11 @@ from datetime import timedelta
 
 from airflow.sdk import dag
 
-from airflow_provider_xchat.operators.xchat import GetChatConversationOperator, MarkConversationReadOperator
+from airflow_provider_xchat.operators.xchat import (
+    GetChatConversationOperator,
+    GetChatConversationsOperator,
+    MarkConversationReadOperator,
+)
 
 GROUP = "g9000000000000000201"
 RETRIES = {"retries": 3, "retry_delay": timedelta(0)}
@@ -58,7 +62,26 @@ def problems():
     mark("not_marked")
 
 
+@dag(schedule=None)
+def some_failed():
+    ids = [GROUP, "g404"]
+    GetChatConversationsOperator(task_id="no_xcom", conversation_ids=ids, do_xcom_push=False)
+    GetChatConversationsOperator(task_id="multiple_outputs", conversation_ids=ids, multiple_outputs=True)
+
+
+@dag(schedule=None)
+def mapped_outputs():
+    def fetch(task_id, **arguments):
+        partial = GetChatConversationsOperator.partial(task_id=task_id, **arguments)
+        partial.expand(conversation_ids=[[GROUP], ["g9000000000000000202"]])
+
+    fetch("one_path", output_path="{{ dag.folder }}/{{ ds }}/one.jsonl")
+    fetch("own_paths", output_path="{{ dag.folder }}/out/{{ ti.map_index }}.jsonl")
+
+
 bad_input()
+some_failed()
+mapped_outputs()
 refused()
 retried()
 problems()

@@ -64,7 +64,21 @@ def mapped():
     get >> mark
 
 
+@dag(schedule=None)
+def mapped_marks():
+    partial = MarkConversationReadOperator.partial(
+        task_id="by_map_index",
+        conversation_id="{{ ['g9000000000000000201', 'g9000000000000000202', '900000001'][ti.map_index] }}",
+    )
+    by_map_index = partial.expand(seen_until_sequence_id=["7", "7", "7"])
+    by_connection = MarkConversationReadOperator.partial(
+        task_id="by_connection", conversation_id="g9000000000000000201", seen_until_sequence_id="8"
+    ).expand(xchat_conn_id=["xchat_default", "xchat_stored"])
+    by_map_index >> by_connection
+
+
 templated_ids()
 native_ids()
 literal_ids()
 mapped()
+mapped_marks()

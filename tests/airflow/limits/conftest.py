@@ -27,8 +27,7 @@ MODES = ("deferrable", "reschedule")
 LIMITED = [f"limited_{mode}" for mode in MODES]
 MANY = [f"many_{mode}" for mode in MODES]
 KILLED = ["killed_xcom", "killed_file"]
-MARKS = ["marks_listed", "marks_returned", "marks_grouped"]
-DAGS = {*LIMITED, *MANY, *KILLED, *MARKS}
+DAGS = {*LIMITED, *MANY, *KILLED}
 
 # How long a window of the rate limit is, and how long all DAG runs may take (seconds).
 WINDOW = 30
@@ -54,6 +53,8 @@ class Limited:
     sandboxes: dict[str, Sandbox]
     conversations: int = CONVERSATIONS
     slow: range = SLOW
+    #: whether its Airflow has a state store for tasks
+    keeps_state: bool = True
     #: the number of tasks in each state, whenever it was looked at
     samples: dict[str, list[Counter[str]]] = field(default_factory=lambda: {name: [] for name in LIMITED + MANY})
     #: for each DAG with a worker that was killed, where there was something kept in that moment
@@ -169,6 +170,7 @@ def limited_oldest(tmp_path_factory: pytest.TempPathFactory, oldest_home: Callab
     }
     home = oldest_home(_with_dags(tmp_path_factory.mktemp("limited_oldest")), **settings, **_sizes(5))
     with _sandboxes(home, tasks=5, limit=2) as limited:
+        limited.keeps_state = False
         with ExitStack() as running:
             for command in (["scheduler", "--skip-serve-logs"], ["triggerer", "--skip-serve-logs"]):
                 running.enter_context(home.running(*command))
@@ -190,7 +192,7 @@ def _sizes(tasks: int) -> dict[str, str]:
 def _sandboxes(home: Any, *, tasks: int, limit: int) -> Iterator[Limited]:
     """A sandbox for each DAG, which has the account that the DAG's connection is for."""
     token = secrets.token_hex()
-    limits = {**dict.fromkeys(LIMITED, limit), **dict.fromkeys(MANY, MANY_LIMIT), **dict.fromkeys(KILLED + MARKS, 900)}
+    limits = {**dict.fromkeys(LIMITED, limit), **dict.fromkeys(MANY, MANY_LIMIT), **dict.fromkeys(KILLED, 900)}
     with ExitStack() as running:
         sandboxes = {
             name: running.enter_context(

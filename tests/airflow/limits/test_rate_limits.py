@@ -42,20 +42,3 @@ class TestMappedTasks:
         ]
         assert waits
         assert min(waits) >= timedelta(seconds=19)  # the times are whole seconds
-
-
-@pytest.mark.parametrize("marks", ["marks_listed", "marks_returned"])
-def test_a_mark_that_is_listed_twice_is_sent_once(limited, marks):
-    requests = limited.sandboxes[marks].requests()
-    assert sorted(request["body"]["seen_until_sequence_id"] for request in requests) == ["8", "9"]
-    assert limited.returned(marks, "mark") == [
-        {"data": {"success": True}},
-        {"data": {"success": True}},
-        {"sent_by_map_index": 0},
-    ]
-
-
-def test_in_a_mapped_group_each_task_sends_its_mark(limited):
-    requests = limited.sandboxes["marks_grouped"].requests()
-    assert [request["body"]["seen_until_sequence_id"] for request in requests] == ["7", "7"]
-    assert limited.returned("marks_grouped", "each.mark") == [{"data": {"success": True}}] * 2
