@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo up test test-matrix support-table soak lint generate check bench peers docs docs-serve constraints matrix-constraints clean
+.PHONY: help setup demo up test test-documents test-matrix support-table soak lint generate check bench peers docs docs-serve constraints matrix-constraints clean
 
 help:
 	@echo "make demo      Airflow runs the example DAG against a local X Chat sandbox"
 	@echo "make up        Airflow's web UI with the example DAGs and a sandbox, until Ctrl-C"
 	@echo "make test      the test suite"
+	@echo "make test-documents the client of each of X's documents (in ../shared/upstream), and the tests of the contract"
 	@echo "make test-matrix    the wheel beside each release of Airflow"
 	@echo "make support-table  the same, and the README's table of versions from it"
 	@echo "make soak MINUTES=30   Celery workers, Redis and Postgres, under load and killed at times"
@@ -39,7 +40,11 @@ up: $(READY)
 
 test: $(READY)
 	@echo "==> running the test suite"
-	@$(BIN)/python -m pytest --ignore=tests/airflow/matrix $(ARGS)
+	@$(BIN)/python -m pytest --ignore=tests/airflow/matrix -m 'not upstream' $(ARGS)
+
+test-documents: $(READY)
+	@echo "==> trying each of X's documents, where they lie beside the project"
+	@$(BIN)/python -m pytest -m upstream tests/codegen $(ARGS)
 
 test-matrix: $(READY)
 	@echo "==> trying the wheel beside each release of Airflow"

@@ -7,7 +7,7 @@ import pytest
 BAD_INPUT = {
     "unknown_field": (
         "chat_conversation_fields has 'group_nmae' (str), which X's document does not list"
-        " (did you mean 'group_name'?); valid are admin_ids, "
+        " (did you mean 'group_name'?); valid are admin_settings, "
     ),
     "one_text_for_a_list": (
         "chat_conversation_fields is 'group_name,type' (str); expected a list of names;"
@@ -46,7 +46,7 @@ def test_bad_input_sends_nothing(runs):
     assert runs["bad_input"].requests == []
 
 
-@pytest.mark.parametrize("field", ["admin_ids", "group_name", "participant_ids", "type", "updated_at"])
+@pytest.mark.parametrize("field", ["group_description", "group_name", "message_ttl_ms", "type", "updated_at"])
 def test_an_unknown_field_is_answered_with_the_known_ones(runs, field):
     message = runs["bad_input"].tasks["unknown_field"].log.partition("valid are ")[2].partition(". ")[0]
     assert field in message.split(", ")
