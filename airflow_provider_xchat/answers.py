@@ -7,6 +7,7 @@ X says the same thing in several forms; which ones, and where they were seen, st
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -22,8 +23,11 @@ from airflow_provider_xchat.exceptions import (
     XChatRateLimitError,
     XChatServerError,
 )
+from airflow_provider_xchat.storable import read_json, storable_text
 
 __all__ = ["Answer", "api_error", "conversation_answer", "mark_answer", "problems_of"]
+
+log = logging.getLogger(__name__)
 
 
 class Answer(Protocol):
@@ -153,9 +157,15 @@ def _success_body(answer: Answer, request: str) -> dict[str, Any]:
 
 def _json(content: bytes) -> Any:
     try:
-        return json.loads(content)
+        value, was_odd = read_json(content)
     except (ValueError, RecursionError):
         return None
+    if was_odd:
+        log.warning(
+            "An answer of X had characters or numbers that cannot be stored (NUL, half of a surrogate pair, NaN); they"
+            " are replaced by U+FFFD and null."
+        )
+    return value
 
 
 def _error_problems(answer: Answer) -> list[dict[str, Any]]:
@@ -165,7 +175,7 @@ def _error_problems(answer: Answer) -> list[dict[str, Any]]:
     """
     body = _json(answer.content)
     if not isinstance(body, dict):
-        text = " ".join(answer.content[:2000].decode(errors="replace").split())
+        text = storable_text(" ".join(answer.content[:2000].decode(errors="replace").split()))
         return [{"title": "an answer that is not JSON", "detail": text[:200]}] if text else []
     if "title" in body or "type" in body or "detail" in body:
         return [body]

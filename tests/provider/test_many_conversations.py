@@ -483,3 +483,42 @@ class TestBeforeAirflow33:
             monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", json.dumps(fields))
             assert task.run(rate_limit_wait=0)["fetched"] == 60
             assert len(sandbox.requests()) == 60
+
+
+ODD = rb'{"data": [{"id": "%s", "group_name": "a\u0000b\ud83dc \ud83d\ude00", "x\u0000": [NaN, -Infinity, 1e999]}]}'
+
+
+@pytest.mark.parametrize("output", [True, False])
+def test_odd_text_in_an_answer_is_made_storable(wire, task, tmp_path, monkeypatch, caplog, output):
+    fields = {"conn_type": "xchat", "host": wire.url, "password": TOKEN}
+    monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", json.dumps(fields))
+    wire.says(200, ODD % b"g1")
+    path = tmp_path / "many.jsonl"
+    result = task.run(conversation_ids=["g1"], output_path=path if output else None)
+
+    def refuse(constant):
+        raise ValueError(f"{constant} is no JSON")
+
+    text = path.read_text(encoding="utf-8") if output else json.dumps(result["conversations"]["g1"])
+    record = json.loads(text, parse_constant=refuse)
+    (conversation,) = (record["answer"] if output else record)["data"]
+    assert conversation == {
+        "id": "g1",
+        "group_name": "a\ufffdb\ufffdc \U0001f600",
+        "x\ufffd": [None, None, None],
+    }
+    json.dumps(conversation, ensure_ascii=False).encode()
+    assert "cannot be stored" in caplog.text
+
+
+def test_odd_text_in_a_refusal_is_made_storable(wire, task, monkeypatch):
+    fields = {"conn_type": "xchat", "host": wire.url, "password": TOKEN}
+    monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", json.dumps(fields))
+    for body in (b'{"title": "No\\u0000\\ud800"}', b"<html>No\x00</html>"):
+        wire.says(404, body)
+        result = task.run(conversation_ids=["g1"], fail_on="never")
+        task.try_number += 1
+        message = result["errors"]["g1"]["message"]
+        assert "\ufffd" in message
+        assert "\x00" not in message
+        message.encode()
