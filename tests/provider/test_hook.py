@@ -204,6 +204,23 @@ def test_an_answer_that_is_cut_off(wire, connection, hook):
         hook.get_conversation("1")
 
 
+@pytest.mark.contract
+def test_an_answer_of_older_documents_comes_back_as_it_is(wire, connection, hook):
+    connection(wire.url)
+    group = {
+        "id": "g1",
+        "admin_ids": ["1"],
+        "created_at": "Wed Jan 06 18:40:40 +0000 2021",
+        "updated_at": "2026-03-02T16:20:31.000Z",
+        "message_ttl_msec": "86400000",
+    }
+    tweet = {"id": "1346889436626259968", "created_at": "Wed Jan 06 18:40:40 +0000 2021", "text": "t"}
+    user = {"id": "2244994945", "created_at": "2013-12-14T04:35:55Z", "name": "X Dev", "username": "TwitterDev"}
+    body = {"data": [group], "includes": {"tweets": [tweet], "users": [user]}, "meta": {"result_count": 1}}
+    wire.says(200, body)
+    assert hook.get_conversation("g1") == body
+
+
 def test_a_proxys_page(wire, connection, hook):
     connection(wire.url)
     wire.says(502, b"<html>Bad gateway</html>", "text/html")

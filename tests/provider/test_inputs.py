@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_xchat import calls
 from airflow_provider_xchat.exceptions import XChatInputError
 from airflow_provider_xchat.inputs import (
     checked_conversation_id,
@@ -14,6 +15,7 @@ from airflow_provider_xchat.inputs import (
     checked_seconds,
     checked_sequence_id,
 )
+from airflow_provider_xchat.triggers.updates import fields_to_ask_for
 
 KNOWN = frozenset({"id", "type", "member_ids", "updated_at"})
 
@@ -178,3 +180,20 @@ def test_seconds_that_are_none(given):
 
 def test_bad_input_fails_a_task_without_retries():
     assert issubclass(XChatInputError, AirflowFailException)
+
+
+NEWER_FIELDS = [
+    "admin_settings",
+    "group_description",
+    "group_description_key_version",
+    "invite",
+    "pending_member_ids",
+]
+
+
+@pytest.mark.contract
+def test_names_of_newer_documents_are_accepted_and_never_sent_by_default():
+    asked = calls.get_conversation("1", NEWER_FIELDS, user_fields=["subscriber_count"])
+    assert asked.arguments == {"chat_conversation_fields": NEWER_FIELDS, "user_fields": ["subscriber_count"]}
+    assert calls.get_conversation("1").arguments == {}
+    assert not set(NEWER_FIELDS) & set(fields_to_ask_for(None))
