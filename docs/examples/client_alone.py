@@ -11,5 +11,5 @@ with Client(os.environ["XCHAT_URL"], token=os.environ["XCHAT_ACCESS_TOKEN"]) as 
     )
 
 print(answer.status_code, answer.headers["x-rate-limit-remaining"])  # of any answer; answer.content has its bytes
-print(answer.json()["data"][0]["group_name"])  # the JSON as it came
-print(answer.parsed.data[0].updated_at)  # the typed model of a success, else None
+print(answer.json()["data"]["group_name"])  # the JSON as it came
+print(answer.parsed.data.updated_at)  # the typed model of a success, else None

@@ -81,10 +81,10 @@ def test_a_server_error_uses_the_retries(runs, scripted):
     assert result.log.count("XChatServerError: X answered 503 to GET ") == 4
 
 
-def test_extra_lets_an_unknown_field_through_and_what_x_says_of_it_is_final(runs):
+def test_an_unknown_field_that_is_allowed_is_sent_and_what_x_says_of_it_is_final(runs):
     (asked,) = runs["retried"].requests
     assert (asked["query"], asked["status"]) == ("chat_conversation.fields=newer", 400)
-    result = runs["retried"].tasks["extra_field"]
+    result = runs["retried"].tasks["unknown_field_allowed"]
     assert result.try_number == 1
     assert "XChatBadRequestError: X answered 400 to GET " in result.log
 

@@ -42,7 +42,10 @@ def refused():
 def retried():
     GetChatConversationOperator(task_id="server_error", conversation_id=GROUP, xchat_conn_id="xchat_server_error")
     GetChatConversationOperator(
-        task_id="extra_field", conversation_id=GROUP, chat_conversation_fields=["newer"], extra=["newer"]
+        task_id="unknown_field_allowed",
+        conversation_id=GROUP,
+        chat_conversation_fields=["newer"],
+        allow_unknown=["newer"],
     )
 
 
