@@ -125,12 +125,12 @@ def mark_conversation_read(conversation_id: Any, seen_until_sequence_id: Any) ->
 def _name_lists(operation: Any, given: Mapping[str, Any], allow_unknown: Any) -> dict[str, list[str]]:
     """Check lists of names; return those that are not empty, as the generated function may lack the other arguments."""
     known = operation.known_values()
+    for argument in [argument for argument, value in given.items() if value and argument not in known]:
+        raise XChatInputError(f"{argument} cannot be sent: X's document has no such list of names any more")
     checked = {
         argument: checked_names(argument, value, known.get(argument, ()), allow_unknown)
         for argument, value in given.items()
     }
-    for argument in [argument for argument, names in checked.items() if names and argument not in known]:
-        raise XChatInputError(f"{argument} cannot be sent: X's document has no such parameter any more")
     return {argument: names for argument, names in checked.items() if names}
 
 

@@ -106,8 +106,11 @@ def _parameters(document: Document, url: str, operation: Document, path: str) ->
             if path == VARIABLE and parameter.get("in") == "path":
                 yield Slot(given, index)
             elif wanted and parameter.get("name") == wanted["name"]:
-                schema = Slot(parameter, "schema")
-                yield from _below(document, schema, ["[]"], frozenset()) if wanted["items"] else [Slot(given, index)]
+                schema = followed(document, parameter.get("schema", {}))
+                if not wanted["items"]:
+                    yield Slot(given, index)
+                elif "items" in schema:
+                    yield Slot(schema, "items")
 
 
 def _below(document: Document, slot: Slot, steps: list[str], above: frozenset[int]) -> Iterator[Slot]:

@@ -32,6 +32,9 @@ _SETS: Final = frozenset(
     | {("operation", "security"), ("document", "security"), ("server variable", "enum")}
 )
 
+#: formats whose values the generator writes in another form than it has read them
+_REWRITTEN: Final = frozenset({"date", "uuid"})
+
 _TOP_LEVEL_ORDER: Final = ("openapi", "info", "servers", "security", "paths", "components")
 
 
@@ -232,7 +235,8 @@ def relax_answers(document: Document) -> Document:
 
     X has stopped sending members that its document called required (``id`` of a conversation among them), so
     a reader that insists loses answers. A null in place of an object is read as any other value that does not fit, so
-    that nobody has to ask for it twice. What we send ourselves stays as strict as the document says.
+    that nobody has to ask for it twice. Members that the document does not list stay readable, too. What we send
+    ourselves stays as strict as the document says.
 
     :param document: an OpenAPI document; it is not changed
     :return: a copy without ``required`` in the schemas that only answers reach, and without ``nullable`` in those of
@@ -274,5 +278,8 @@ def _relaxed(node: Any, kind: Kind | None, sent: set[str], place: str = "#") -> 
     if types in ("object", "array"):
         relaxed["type"] = types
         relaxed.pop("nullable", None)
-    relaxed.pop("required", None)
+    for keyword in ("required", *(("additionalProperties",) if "properties" in relaxed else ())):
+        relaxed.pop(keyword, None)
+    if relaxed.get("format") in _REWRITTEN:
+        del relaxed["format"]
     return relaxed

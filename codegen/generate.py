@@ -32,6 +32,7 @@ from openapi_python_client.strings import PythonIdentifier
 from codegen import document as documents
 from codegen.client_view import client_view
 from codegen.errors import GenerationError
+from codegen.stable_names import body_schemas
 
 __all__ = ["TOOLS", "check_templates", "digest", "generate_client", "verify_client"]
 
@@ -92,11 +93,20 @@ def generate_client(document: dict[str, Any], templates: Path, target: Path, ban
         raise _crash(error) from error
     if complaints:
         raise GenerationError(_summary(list(complaints)))
+    _require_named_classes(document, (target / "models" / "__init__.py").read_text(encoding="utf-8"))
     (target / "py.typed").write_text(banner, encoding="utf-8")
     for path in _sources(target):
         path.write_text(f"{banner}\n{path.read_text(encoding='utf-8').lstrip()}", encoding="utf-8")
     _ruff("check", "--fix-only", "--extend-select=I", target=target)
     _ruff("format", target=target)
+
+
+def _require_named_classes(document: dict[str, Any], exported: str) -> None:
+    """The provider imports what an operation sends and answers by its stable name."""
+    for _, _, operation in documents.operations(document):
+        for name, holder in body_schemas(document, operation):
+            if holder["schema"] == {"$ref": f"#/components/schemas/{name}"} and f'"{name}"' not in exported:
+                raise GenerationError(f"{GENERATOR} makes no class of {name}")
 
 
 def _project(document: dict[str, Any], templates: Path, target: Path) -> openapi_python_client.Project:
@@ -117,7 +127,7 @@ def _crash(error: Exception) -> GenerationError:
 
 
 def _summary(complaints: list[GeneratorError]) -> str:
-    texts = [" ".join(f"{item.header} {item.detail or ''}".split()) for item in complaints]
+    texts = [" ".join(f"{item.header} {item.detail or ''!s}".split()) for item in complaints]
     return f"{GENERATOR} complains: " + "; ".join(texts)
 
 

@@ -15,6 +15,7 @@ In such a path ``[]`` means the items of an array, and anything else means itsel
 - ``keep: [users]``: take away all members of an object but these
 - ``members: {name: text}``: describe those members of an object that are there, and the object itself as "."
 - ``one-or-many: true``: allow both a list of something and that something alone
+- ``values: [name]``: add to the values that are listed; where none are, any is allowed already
 
 Stricter than the specification in two points. An action that matches nothing is an error, as it was written for
 something that X has changed; ``optional: true`` is for what a document may leave out. And every action gives its reason
@@ -40,9 +41,11 @@ __all__ = ["apply"]
 
 _JSONPATH: Final = JSONPathEnvironment(strict=True)
 _WHERE: Final = ("parameter", "request", "response")
+#: what an operation sends gets a copy of its own before it is updated: others may refer to the same
+_OWN: Final = ("parameter", "request")
 #: verbs that change the place itself, not what a reference there leads to
 _OF_THE_PLACE: Final = ("remove", "one-or-many")
-_VERBS: Final = ("update", "remove", "keep", "members", "one-or-many")
+_VERBS: Final = ("update", "remove", "keep", "members", "one-or-many", "values")
 _FIELDS: Final = frozenset({"target", "operations", "description", "optional", *_WHERE, *_VERBS})
 
 
@@ -130,7 +133,7 @@ def _found(document: dict[str, Any], action: _Action) -> Iterator[Slot]:
     seen: set[object] = set()
     for operation_id in given["operations"]:
         for slot in slots(document, str(operation_id), where, str(given.get(where, "")), action.place):
-            of_the_place = action.verb in _OF_THE_PLACE
+            of_the_place = action.verb in _OF_THE_PLACE or (where in _OWN and action.verb == "update")
             thing = (id(slot.holder), slot.key) if of_the_place else id(followed(document, slot.node))
             if thing not in seen:
                 seen.add(thing)
@@ -150,39 +153,75 @@ def _do(action: _Action, document: dict[str, Any], found: list[Slot]) -> None:
     value = action.given[action.verb]
     # Backwards, so that taking an item out of a list does not shift those that are still to go.
     for slot in reversed(found):
-        node = slot.node if "target" in action.given else followed(document, slot.node)
+        node = _node(action, document, slot)
         match action.verb:
             case "update":
-                _update(node, value, action.place)
+                _update(document, node, value, action.place)
             case "remove":
                 if node is document:
                     raise OverlayError(f"{action.place} would remove the whole document")
                 slot.remove()
             case "one-or-many":
-                items = node.get("items", slot.node)
-                slot.set({"oneOf": [{"type": "array", "items": items}, copy.deepcopy(items)]})
+                _allow_one_or_many(slot, node)
             case "keep":
-                members = node.get("properties", {})
-                node["properties"] = {name: members[name] for name in value if name in members}
-                if members and not node["properties"]:
-                    raise OverlayError(f"{action.place} keeps {', '.join(value)}, and there is no such member")
+                _keep(document, node, value)
+            case "values":
+                _add_values(document, node, value)
             case "members":
                 _describe(document, node, value)
+
+
+def _node(action: _Action, document: dict[str, Any], slot: Slot) -> Any:
+    if "target" in action.given:
+        return slot.node
+    node = followed(document, slot.node)
+    if action.verb == "update" and node is not slot.node and any(word in action.given for word in _OWN):
+        node = copy.deepcopy(node)
+        slot.set(node)
+    return node
+
+
+def _allow_one_or_many(slot: Slot, schema: dict[str, Any]) -> None:
+    if not {"oneOf", "anyOf"} & schema.keys():
+        items = schema.get("items", slot.node)
+        slot.set({"oneOf": [{"type": "array", "items": items}, copy.deepcopy(items)]})
+
+
+def _parts(document: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a schema and what it is composed of."""
+    return [schema, *(followed(document, node) for word in COMPOSITIONS for node in schema.get(word, ()))]
+
+
+def _keep(document: dict[str, Any], schema: dict[str, Any], names: list[str]) -> None:
+    for part in _parts(document, schema):
+        members = part.get("properties", {})
+        if members:
+            part["properties"] = {name: members[name] for name in names if name in members}
+        if "required" in part:
+            part["required"] = [name for name in part["required"] if name in names]
+        if part.get("required") == []:
+            del part["required"]
+
+
+def _add_values(document: dict[str, Any], schema: dict[str, Any], values: list[Any]) -> None:
+    for part in _parts(document, schema):
+        if "enum" in part:
+            part["enum"] = [*part["enum"], *(value for value in values if value not in part["enum"])]
 
 
 def _describe(document: dict[str, Any], schema: dict[str, Any], texts: dict[str, str]) -> None:
     if "." in texts:
         schema["description"] = texts["."]
-    for part in (schema, *(followed(document, node) for word in COMPOSITIONS for node in schema.get(word, ()))):
+    for part in _parts(document, schema):
         for name in texts.keys() & part.get("properties", {}).keys():
             part["properties"][name]["description"] = texts[name]
 
 
-def _update(target: Any, update: Any, place: str) -> None:
+def _update(document: dict[str, Any], target: Any, update: Any, place: str) -> None:
     if isinstance(target, list):
         target.append(copy.deepcopy(update))
     elif isinstance(target, dict) and isinstance(update, dict):
-        _merge(target, update)
+        _merge(document, target, update)
     else:
         raise OverlayError(
             f"{place} matches a {type(target).__name__} and updates it by a {type(update).__name__}; objects can be"
@@ -190,11 +229,14 @@ def _update(target: Any, update: Any, place: str) -> None:
         )
 
 
-def _merge(target: dict[str, Any], update: dict[str, Any]) -> None:
+def _merge(document: dict[str, Any], target: dict[str, Any], update: dict[str, Any]) -> None:
     for key, value in update.items():
         present = target.get(key)
+        if isinstance(value, dict) and isinstance(present, dict) and isinstance(present.get("$ref"), str):
+            # Beside a reference, OpenAPI 3.0 reads nothing.
+            present = target[key] = copy.deepcopy(followed(document, present))
         if isinstance(present, dict) and isinstance(value, dict):
-            _merge(present, value)
+            _merge(document, present, value)
         elif isinstance(present, list) and isinstance(value, list):
             # A value that X has taken over meanwhile stands there already.
             present.extend(copy.deepcopy(item) for item in value if item not in present)

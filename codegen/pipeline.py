@@ -121,8 +121,11 @@ def require_generation(tree: Tree, cut: dict[str, Any], name: str) -> None:
         with staging(tree.client.parent) as folder:
             _generate_aside(tree, corrected_cut(cut, _overlay(tree), name, lambda _: None), folder)
             verify_client(folder / PACKAGE)
-    except CodegenError as error:
-        raise CodegenError(f"{name} cannot become a client: {' '.join(str(error).split())[:_ERROR_LENGTH]}") from None
+    except Exception as error:  # noqa: BLE001
+        # The document is X's, and may be of a form that nobody has thought of.
+        kind = "" if isinstance(error, CodegenError) else f"{type(error).__name__}: "
+        text = " ".join(str(error).replace("\\n", " ").replace(str(tree.client.parent), "").split())
+        raise CodegenError(f"{name} cannot become a client: {kind}{text[:_ERROR_LENGTH]}") from None
 
 
 def _generate_aside(tree: Tree, corrected: dict[str, Any], folder: Path) -> bytes:

@@ -37,7 +37,7 @@ _OPERATIONS_TOLD: Final = 3
 #: people read a list of so many changes
 _MOST_LISTED: Final = 20
 #: so many lines of changes fit into an entry of CHANGELOG.md
-_MOST_BULLETS: Final = 8
+_MOST_BULLETS: Final = 9
 
 #: what a change of each class calls for; before 1.0 a minor version may break and patches carry what is new
 _BUMPS: Final[dict[Severity, Bump]] = {"breaking": "major", "look": "minor", "compatible": "minor"}
@@ -103,14 +103,22 @@ def _summary_lines(changes: Sequence[Change]) -> Iterator[str]:
     rows = [(change.direction, path, text) for change, path, text in _grouped(_breaking_for_users(changes))]
     yield "breaking for users of this provider:" if rows else "nothing that breaks users of this provider"
     yield from _columns(rows)
+    if renames := _renames(changes):
+        yield renames
     yield f"{'by area:':<12}" + "".join(f"{SHOWN[severity]:>14}" for severity in SEVERITIES)
     for area in AREAS:
         counts = summary([change for change in changes if change.area == area])
         yield f"  {area:<10}" + "".join(f"{counts[severity]:>14}" for severity in SEVERITIES)
 
 
+def _renames(changes: Sequence[Change]) -> str:
+    count = sum(change.kind == "body-renamed" for change in changes)
+    return f"renamed, no effect: schemas of {count} requests and answers" if count else ""
+
+
 def _breaking_for_users(changes: Sequence[Change]) -> list[Change]:
-    return [change for change in changes if change.severity == "breaking" and change.area in ("requests", "answers")]
+    breaking = [change for change in changes if change.severity == "breaking"]
+    return [change for area in ("requests", "answers") for change in breaking if change.area == area]
 
 
 def _grouped(changes: Sequence[Change]) -> Iterator[tuple[Change, str, str]]:
@@ -171,7 +179,8 @@ def as_entry(changes: Sequence[Change], details: str) -> str:
     bullets = "".join(_bullet(*row) for row in rows[:_MOST_BULLETS])
     if len(rows) <= _MOST_BULLETS:
         return bullets
-    return f"{bullets}- [All of them]({details}): {_counts(changes)}.\n"
+    renames = _renames(changes)
+    return f"{bullets}- [All of them]({details}): {_counts(changes)}{renames and f'; {renames}'}.\n"
 
 
 def _bullet(change: Change, path: str, text: str) -> str:

@@ -23,6 +23,9 @@ __all__ = ["body_schemas", "class_name", "with_stable_names"]
 #: the tag of all operations, which names the module that their functions stand in
 _TAG: Final = "Chat"
 
+#: keywords of a schema under which true and false are usual, in OpenAPI 3.0 too
+_BOOLEAN: Final = frozenset({"additionalProperties", "unevaluatedProperties", "unevaluatedItems"})
+
 _SCHEMAS: Final = "#/components/schemas/"
 
 
@@ -70,7 +73,7 @@ def with_stable_names(document: Document) -> Document:
     :param document: an OpenAPI document whose operations all have an operationId; it is not changed
     :return: the document with stable names; components that nothing refers to any more are still there
     """
-    named = copy.deepcopy(document)
+    named: Document = _without_booleans(document, "document")
     schemas = named.setdefault("components", {}).setdefault("schemas", {})
     bodies: dict[str, Document] = {}
     holders: dict[str, Document] = {}
@@ -78,7 +81,7 @@ def with_stable_names(document: Document) -> Document:
         operation["tags"] = [_TAG]
         _take_bodies_out_of_components(named, operation)
         for name, holder in body_schemas(named, operation):
-            schema = followed(named, holder["schema"])
+            schema = _unwrapped(named, holder["schema"])
             if _makes_a_class(schema):
                 bodies[name], holders[name] = schema, holder
     moved = {
@@ -101,8 +104,36 @@ def _take_bodies_out_of_components(document: Document, operation: Document) -> N
         operation["requestBody"] = copy.deepcopy(followed(document, operation["requestBody"]))
     responses = operation.get("responses", {})
     for status, response in responses.items():
-        if status.startswith("2"):
+        if status.startswith("2") or status == "default":
             responses[status] = copy.deepcopy(followed(document, response))
+
+
+def _without_booleans(node: Any, kind: Kind | None) -> Any:
+    """Copy a document; a schema that is true, as OpenAPI 3.1 has it, becomes the object that says the same."""
+    if isinstance(node, list):
+        below = kind.kind if isinstance(kind, ListOf) else None
+        return [_without_booleans(item, below) for item in node]
+    if kind == "schema" and isinstance(node, bool):
+        return {} if node else {"not": {}}
+    if not isinstance(node, dict) or kind is None:
+        return copy.deepcopy(node)
+    return {
+        key: value if isinstance(value, bool) and key in _BOOLEAN else _without_booleans(value, child_kind(kind, key))
+        for key, value in node.items()
+    }
+
+
+def _unwrapped(document: Document, schema: Any) -> Any:
+    """Follow a body's schema to the object that it means: out of a composition of one, and without null."""
+    schema = followed(document, schema)
+    for word in ("allOf", "oneOf", "anyOf"):
+        below = [node for node in schema.get(word, ()) if node not in ({"type": "null"}, {"enum": [None]})]
+        if len(below) == 1 and not {"properties", "type"} & schema.keys():
+            return _unwrapped(document, below[0])
+    schema.pop("nullable", None)
+    if isinstance(schema.get("type"), list) and "object" in schema["type"]:
+        schema["type"] = "object"
+    return schema
 
 
 def _makes_a_class(schema: Any) -> bool:

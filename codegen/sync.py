@@ -24,6 +24,9 @@ _BANNER = """\
 Cut from X's OpenAPI document to the operations that pyproject.toml names, by `python -m codegen sync`.
 Facts only, in an order of their own. Nobody edits this file; corrections go into codegen/overlay.yaml."""
 
+#: X writes the version as it likes; this much of it goes into texts and the name of a file
+_VERSION_LENGTH = 30
+
 _UNRELEASED = "## Unreleased"
 
 
@@ -72,6 +75,7 @@ def _present_cut(tree: Tree) -> dict[str, Any] | None:
 
 def _note(tree: Tree, old: str, new: str, changes: list[Change], cut_digest: str) -> None:
     """Leave a trail in CHANGELOG.md, and all changes in a file beside it where they do not fit into an entry."""
+    old, new = (re.sub(r"[^A-Za-z0-9.]+", "-", version)[:_VERSION_LENGTH] for version in (old, new))
     title = f"X's document, {old if old == new else f'{old} to {new}'}"
     details = tree.reports / f"{new}-{cut_digest.removeprefix('sha256:')[:8]}.md"
     told = as_entry(changes, tree.name(details))

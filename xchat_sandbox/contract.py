@@ -224,8 +224,15 @@ class Contract:
         )
 
     def _answer_schema(self, operation_id: str) -> Mapping[str, Any]:
-        content = self._resolved(self._definition(operation_id)["responses"]["200"])["content"]
-        return self._object_schema(content["application/json"]["schema"])
+        responses = self._definition(operation_id)["responses"]
+        success: Mapping[str, Any] = next(
+            (response for status, response in responses.items() if str(status).startswith("2")), {}
+        )
+        content = self._resolved(success).get("content", {})
+        schema: Mapping[str, Any] = next(
+            (each.get("schema", {}) for media_type, each in content.items() if "json" in media_type), {}
+        )
+        return self._object_schema(schema)
 
     def _object_schema(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         schema = self._resolved(schema)

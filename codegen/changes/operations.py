@@ -211,6 +211,10 @@ class OperationComparison:
             self._content("response", before, after, place)
             self._hand_over("response", other_changes("response", before, after, place, self._documents))
 
+    def _is_rename(self, old: str, new: str) -> bool:
+        schemas = [document.get("components", {}).get("schemas", {}) for document in self._documents]
+        return bool(old and new) and old not in schemas[1] and new not in schemas[0]
+
     def _headers(self, old: Document, new: Document, place: Place) -> None:
         before, after = (
             {
@@ -251,7 +255,7 @@ class OperationComparison:
                     direction, other_changes("media type", before[earlier], after[name], at, self._documents)
                 )
                 names = [_body_name(node.get("schema")) for node in (before[earlier], after[name])]
-                if at.area != "problems" and all(names) and names[0] != names[1]:
+                if at.area != "problems" and self._is_rename(*names):
                     self._emit(direction, Finding("body-renamed", at, *map(shown_name, names)))
                 for field in ("schema", "itemSchema"):
                     schemas = _schema(field, earlier, before[earlier]), _schema(field, name, after[name])

@@ -41,9 +41,12 @@ def test_all_was_searched(limited, written):
     assert any(b"conversations are there from before" in log for log in logs)
 
 
-def test_no_progress(limited):
+def test_no_progress(limited, request):
     assert limited.progress() == []
-    assert sorted(path.name for path in limited.output.iterdir()) == ["killed_file.jsonl", "many_reschedule.jsonl"]
+    # Before Airflow 3.3, what is fetched is kept for a retry beside the output alone, so that DAG has one, too.
+    beside = {"latest": [], "oldest": ["many_deferrable.jsonl"]}[request.node.callspec.params["limited"]]
+    outputs = sorted(path.name for path in limited.output.iterdir())
+    assert outputs == ["killed_file.jsonl", *beside, "many_reschedule.jsonl"]
 
 
 def test_counts_and_times_are_all_that_is_known_of_a_limit(limited):
