@@ -22,6 +22,7 @@ from airflow_provider_xchat.exceptions import (
     XChatRateLimitError,
     XChatServerError,
 )
+from airflow_provider_xchat.forbidden import NOT_JSON, kind_of
 
 __all__ = ["Answer", "api_error", "conversation_answer", "mark_answer", "problems_of"]
 
@@ -166,7 +167,7 @@ def _error_problems(answer: Answer) -> list[dict[str, Any]]:
     body = _json(answer.content)
     if not isinstance(body, dict):
         text = " ".join(answer.content[:2000].decode(errors="replace").split())
-        return [{"title": "an answer that is not JSON", "detail": text[:200]}] if text else []
+        return [{"title": NOT_JSON, "detail": text[:200]}] if text else []
     if "title" in body or "type" in body or "detail" in body:
         return [body]
     return problems_of(body) or ([body] if body else [])
@@ -177,6 +178,8 @@ def _api_error(answer: Answer, problems: list[dict[str, Any]], request: str) -> 
     if 200 <= status <= 299:  # problems in place of data; what happened stands in them
         status = _status_of(problems, status)
     error = _ERRORS.get(status, XChatServerError if 500 <= status <= 599 else XChatAPIError)
+    if status == 429 and any(kind_of(problem) == "usage-capped" for problem in problems):
+        error = XChatCreditsError  # the cap of a month: waiting for a rate limit would cost requests, and end the same
     return error(
         status,
         problems,
@@ -191,7 +194,7 @@ def _status_of(problems: list[dict[str, Any]], otherwise: int) -> int:
         status = problem.get("status")
         if isinstance(status, int) and 400 <= status <= 599:
             return status
-        kind = str(problem.get("type", "")).rstrip("/").rsplit("/", 1)[-1]
+        kind = kind_of(problem)
         if kind in _STATUS_OF_TYPE:
             return _STATUS_OF_TYPE[kind]
     return otherwise

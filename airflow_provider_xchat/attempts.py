@@ -215,7 +215,7 @@ class _Outcome:
 
     def teach(self, limit: SharedLimit) -> None:
         if isinstance(self._error, XChatRateLimitError):
-            self._error.retry_at = limit.learn(self._headers, refused=True)
+            self._error.retry_at, self._error.is_guess = limit.learn(self._headers, refused=True)
         elif self._error is None or "x-rate-limit-remaining" in self._headers:
             limit.learn(self._headers, refused=False)
         else:

@@ -47,12 +47,14 @@ class Told:
     :param left: requests that may still be sent in it
     :param resets_at: when it ends (epoch seconds of our clock)
     :param closed_until: until when nothing may be sent at all (epoch seconds of our clock)
+    :param is_guess: whether that is our own choice, in place of a time that cannot be right
     """
 
     limit: int | None = None
     left: int | None = None
     resets_at: float | None = None
     closed_until: float | None = None
+    is_guess: bool = False
 
     @classmethod
     def by(cls, headers: Mapping[str, str], now: float, *, refused: bool) -> Self:
@@ -74,7 +76,8 @@ class Told:
         if refused or used_up:
             closed.append(retry_after(headers, now))
         known = [moment for moment in closed if moment is not None]
-        return cls(limit, left, resets_at, max(known, default=None))
+        closed_until = max(known, default=None)
+        return cls(limit, left, resets_at, closed_until, closed_until == now + _UNBELIEVED)
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class Window:
     :param ends_at: when the window ends (epoch seconds); None when it is not known whether there is one
     :param told: whether X said when it ends
     :param refused_since: when X began to refuse without saying for how long (epoch seconds)
+    :param is_guess: whether ``ends_at`` is our own choice, in place of a time that cannot be right
     """
 
     limit: int | None = None
@@ -94,6 +98,7 @@ class Window:
     ends_at: float | None = None
     told: bool = False
     refused_since: float | None = None
+    is_guess: bool = False
 
     @classmethod
     def from_json(cls, text: str | None) -> Self:
@@ -149,6 +154,11 @@ class Window:
         return self.left == 0 and not self.told
 
     @property
+    def has_guessed_end(self) -> bool:
+        """Whether X has not given the end of the window."""
+        return self.is_guess or not self.told
+
+    @property
     def scouting(self) -> bool:
         """Whether one of them is the first, which nobody knows anything before."""
         return self.pending and self.limit is None
@@ -170,6 +180,7 @@ class Window:
                 ends_at=max(told.closed_until, self._closed_until(now)),
                 told=True,
                 refused_since=None,
+                is_guess=told.is_guess,
             )
         if refused:
             return self._refused_blindly(now)
@@ -201,6 +212,7 @@ class Window:
             ends_at=resets_at,
             told=True,
             refused_since=None,
+            is_guess=False,
         )
 
     def _refused_blindly(self, now: float) -> Self:
@@ -210,7 +222,7 @@ class Window:
         # All of them together take no longer than one with a reset.
         wait = min(max(_BLIND, now - since), since + LONGEST - now)
         ends_at = max(now + wait, self._closed_until(now))
-        return replace(self, left=0, ends_at=ends_at, told=True, refused_since=since)
+        return replace(self, left=0, ends_at=ends_at, told=True, refused_since=since, is_guess=True)
 
     def _refused_since(self, now: float) -> float:
         """When the row of refusals began; one that nobody has gone on with does not count."""

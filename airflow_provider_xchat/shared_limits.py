@@ -131,7 +131,9 @@ class SharedLimit:
                     request=request,
                 )
             elif until > give_up_at:
-                raise XChatRateLimitError.unsent(request, datetime.fromtimestamp(until, UTC))
+                raise XChatRateLimitError.unsent(
+                    request, datetime.fromtimestamp(until, UTC), is_guess=window.has_guessed_end
+                )
             else:
                 yield max(until - time.time(), 0.0) + _jitter()
 
@@ -149,13 +151,14 @@ class SharedLimit:
         self._window = window
         return True
 
-    def learn(self, headers: Mapping[str, str], *, refused: bool) -> datetime | None:
+    def learn(self, headers: Mapping[str, str], *, refused: bool) -> tuple[datetime | None, bool]:
         """
         Learn from an answer, for all who share the limit.
 
         :param headers: the answer's
         :param refused: whether it says that the limit is used up
-        :return: when the next request may be sent, after a refusal; None when waiting is no use any more
+        :return: when the next request may be sent, after a refusal, and whether X has not given that time; None when
+            waiting is no use any more
         """
         now = time.time()
         told = Told.by(headers, now, refused=refused)
@@ -165,8 +168,8 @@ class SharedLimit:
 
         window, given_up = self._changed(change)
         if given_up or not refused or window.ends_at is None:
-            return None
-        return datetime.fromtimestamp(window.ends_at, UTC)
+            return None, False
+        return datetime.fromtimestamp(window.ends_at, UTC), window.has_guessed_end
 
     def untold(self) -> None:
         """Let somebody else find out how many requests there are, where this one has not."""

@@ -207,7 +207,7 @@ class TokenEndpoint:
             error.conn_id = self.conn_id
             return error
         if isinstance(error, XChatRateLimitError):
-            error.retry_at = _retry_at(answer.headers)
+            error.retry_at, error.is_guess = _retry_at(answer.headers)
         if isinstance(error, XChatBadRequestError | XChatRateLimitError | XChatServerError):
             return error
         # What the others say is about chats.
@@ -236,13 +236,12 @@ def _issued(members: Mapping[str, Any]) -> Token:
     )
 
 
-def _retry_at(headers: Mapping[str, str]) -> datetime | None:
-    """When to come back after a 429: by ``retry-after``, else by the end of X's window where that can be believed."""
+def _retry_at(headers: Mapping[str, str]) -> tuple[datetime | None, bool]:
+    """When to come back after a 429, by ``retry-after``, else the end of X's window; and whether X gave no such time."""
     now = time.time()
-    told = retry_after(headers, now)
-    if told is None:
-        told = Told.by(headers, now, refused=True).resets_at
-    return None if told is None else datetime.fromtimestamp(told, UTC)
+    told = Told.by(headers, now, refused=True)
+    at = retry_after(headers, now) or told.resets_at
+    return (None, False) if at is None else (datetime.fromtimestamp(at, UTC), told.is_guess)
 
 
 def _access_token(value: Any) -> str | None:

@@ -169,6 +169,35 @@ def test_error_answers(status, error, at_once, body, said):
         assert isinstance(caught.value, AirflowFailException) is at_once
 
 
+@pytest.mark.parametrize(
+    ("body", "advice"),
+    [
+        ({"type": PROBLEM_TYPES + "not-authorized-for-resource"}, "The account that signed in must be in"),
+        ({"type": PROBLEM_TYPES + "client-forbidden", "missing_scopes": ["dm.write"]}, "needs the scopes"),
+        (
+            {"type": PROBLEM_TYPES + "client-forbidden", "title": "Client Forbidden", "reason": "client-not-enrolled"},
+            "attached to a project",
+        ),
+        ({"title": "Forbidden", "reason": "official-client-forbidden"}, "for its own apps"),
+        ({"errors": [{"code": 453, "message": "You have a subset"}]}, "access level"),
+        ({"errors": [{"code": 326, "message": "To protect our users"}]}, "locked or suspended"),
+        ({"code": 64, "message": "suspended"}, "locked or suspended"),
+        ({"type": PROBLEM_TYPES + "unsupported-authentication"}, "user access token"),
+        ({"type": "about:blank", "title": "Forbidden"}, "needs the scopes"),
+        (b"<html>Attention Required! | Cloudflare</html>", "in between"),
+        (b"", "in between"),
+    ],
+)
+def test_advice_for_403(body, advice):
+    with pytest.raises(XChatForbiddenError) as caught:
+        conversation_answer(Said(403, body), REQUEST)
+    said = str(caught.value)
+    assert advice in said
+    assert ("needs the scopes" in said) is (advice == "needs the scopes")
+    if isinstance(body, dict) and "reason" in body:
+        assert f"(reason {body['reason']})" in said
+
+
 def test_a_long_page_does_not_end_up_in_the_message():
     with pytest.raises(XChatServerError) as caught:
         conversation_answer(Said(502, b"x" * 1_000_000), REQUEST)
