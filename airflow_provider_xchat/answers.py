@@ -7,7 +7,8 @@ X says the same thing in several forms; which ones, and where they were seen, st
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -23,8 +24,9 @@ from airflow_provider_xchat.exceptions import (
     XChatServerError,
 )
 from airflow_provider_xchat.forbidden import NOT_JSON, kind_of
+from airflow_provider_xchat.tokens import forms_of, without
 
-__all__ = ["Answer", "api_error", "conversation_answer", "mark_answer", "problems_of"]
+__all__ = ["Answer", "api_error", "cleaned", "conversation_answer", "mark_answer", "problems_of"]
 
 
 class Answer(Protocol):
@@ -42,6 +44,16 @@ class Answer(Protocol):
     def content(self) -> bytes:
         """The body."""
 
+
+@dataclass(frozen=True)
+class _Cleaned:
+    status_code: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+# Shorter texts would take letters out of other words.
+_SHORTEST_SECRET = 6
 
 _ERRORS: dict[int, type[XChatAPIError]] = {
     400: XChatBadRequestError,
@@ -68,6 +80,33 @@ _STATUS_OF_TYPE = {
     "resource-unavailable": 503,
     "internal-error": 500,
 }
+
+
+def cleaned(answer: Answer, secrets: Iterable[str]) -> Answer:
+    """
+    Take secrets out of an answer: an error page may repeat the request, and with it the token.
+
+    Everything that goes on from an answer, to errors, logs, XComs, files and events, goes on from what this returns.
+
+    :param answer: the HTTP answer
+    :param secrets: what must not be in it
+    :return: the same answer where it has none of them
+    """
+    secrets = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+    forms, content = forms_of(secrets), answer.content
+    told = "\n".join(answer.headers.values())
+    in_headers = any(form in told for form in forms)
+    in_content = any(form.encode() in content for form in forms)
+    if b"\\u00" in content:  # JSON may have any character so
+        text = json.dumps(_json(content), ensure_ascii=False)
+        if any(secret in text for secret in secrets):
+            in_content, content = True, text.encode("utf-8", "replace")
+    if not (in_headers or in_content):
+        return answer
+    for form in forms:
+        content = content.replace(form.encode(), b"***")
+    headers = {name.lower(): without(secrets, value) for name, value in answer.headers.items()}
+    return _Cleaned(answer.status_code, headers, content)
 
 
 def conversation_answer(answer: Answer, request: str) -> dict[str, Any]:

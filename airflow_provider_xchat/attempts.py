@@ -43,10 +43,10 @@ from airflow_provider_xchat.threads import in_thread
 
 if TYPE_CHECKING:
     from xchat_client import Client
-    from xchat_client.types import Response
 
+    from airflow_provider_xchat.answers import Answer
     from airflow_provider_xchat.auth import XChatAuth
-    from airflow_provider_xchat.calls import Call
+    from airflow_provider_xchat.calls import Call, Secrets
     from airflow_provider_xchat.shared_limits import SharedLimit, SharedLimits
 
 __all__ = ["ATTEMPTS", "Attempts"]
@@ -66,14 +66,23 @@ class Attempts:
     :param client: where to
     :param limits: the rate limits of its account
     :param auth: what puts its tokens on requests; None for one that does not change
+    :param secrets: gives what must not come out of an answer
     :param deadline: seconds that all attempts at a call may take together
     :param rate_limit_wait: seconds that a call waits for a rate limit at most
     """
 
     def __init__(
-        self, client: Client, limits: SharedLimits, auth: XChatAuth | None, *, deadline: float, rate_limit_wait: float
+        self,
+        client: Client,
+        limits: SharedLimits,
+        auth: XChatAuth | None,
+        secrets: Secrets,
+        *,
+        deadline: float,
+        rate_limit_wait: float,
     ) -> None:
         self.client = client
+        self._secrets = secrets
         self._lanes = Lanes(client)
         self._limits = limits
         self._auth = auth
@@ -129,7 +138,7 @@ class Attempts:
                     time.sleep(pause)
             began = time.monotonic()
             with self._connections.until(ends_at), self._in_time(call, ends_at):
-                answer = call.send(self.client)
+                answer = call.send(self.client, self._secrets)
         except BaseException:
             limit.untold()
             raise
@@ -153,7 +162,7 @@ class Attempts:
                     await asyncio.sleep(pause)
             with self._in_time(call, ends_at), self._lanes.lane() as client:
                 async with asyncio.timeout(ends_at - time.monotonic()):
-                    answer = await call.asend(client)
+                    answer = await call.asend(client, self._secrets)
         except BaseException:
             # Also when it was cancelled: nothing is awaited, and a thread may still be about to take a request.
             cancelled.set()
@@ -173,7 +182,7 @@ class Attempts:
                 raise
             raise XChatConnectionError(
                 f"no whole answer to {call.request} within the deadline of {self._deadline:g} s", request=call.request
-            ) from error
+            ) from None
 
     def _patience(self, ends_at: float) -> float:
         return min(self._rate_limit_wait, ends_at - time.monotonic())
@@ -199,7 +208,7 @@ class Attempts:
 class _Outcome:
     """What an answer comes to: a result, or an error; and what it says of the rate limit."""
 
-    def __init__(self, call: Call, answer: Response[Any]) -> None:
+    def __init__(self, call: Call, answer: Answer) -> None:
         self._headers = answer.headers
         self._error: XChatError | None = None
         self._result: dict[str, Any] = {}

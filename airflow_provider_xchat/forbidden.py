@@ -13,8 +13,8 @@ NOT_JSON = "an answer that is not JSON"
 _SCOPES = "Reading needs the scopes dm.read, tweet.read and users.read, marking as read dm.write in place of dm.read."
 _MEMBER = "The account that signed in must be in the conversation."
 _BETWEEN = (
-    "This is not an answer of X's API, which sends JSON. It comes from something in between, such as a proxy, a firewall"
-    " or Cloudflare: check the connection's host, and the proxy and network of this machine."
+    "This is not an answer of X's API, which sends JSON. It comes from something in between, such as a proxy, a"
+    " firewall or Cloudflare: check the connection's host, and the proxy and network of this machine."
 )
 _PLAN = (
     "The app's access level does not include this endpoint: choose a plan or package that does in X's developer portal."

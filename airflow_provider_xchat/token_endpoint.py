@@ -20,7 +20,7 @@ from urllib.parse import quote_plus
 import httpx
 from xchat_client.client import BearerToken
 
-from airflow_provider_xchat.answers import api_error
+from airflow_provider_xchat.answers import api_error, cleaned
 from airflow_provider_xchat.exceptions import (
     XChatAnswerError,
     XChatAPIError,
@@ -135,7 +135,7 @@ class TokenEndpoint:
         except (ValueError, RecursionError):
             members = None
         if not isinstance(members, dict):
-            kind = answer.headers.get("content-type", "no content type")
+            kind = without(secrets, answer.headers.get("content-type", "no content type"))
             raise XChatAnswerError(
                 f"X answered {answer.status_code} to POST {TOKEN_PATH} with something other than a token ({kind}, "
                 f"{len(answer.content)} bytes); expected a JSON object",
@@ -198,9 +198,7 @@ class TokenEndpoint:
             raise XChatConnectionError(said, nothing_sent=isinstance(error, _BEFORE_SENDING)) from None
 
     def _error(self, path: str, answer: _Answer, secrets: list[str]) -> XChatAPIError:
-        # An answer may repeat what was sent.
-        text = without(secrets, answer.content.decode(errors="replace"))
-        error = api_error(_Answer(answer.status_code, answer.headers, text.encode()), f"POST {path}")
+        error = api_error(cleaned(answer, secrets), f"POST {path}")
         if answer.status_code in (400, 401) and _REFUSALS & {str(problem.get("error")) for problem in error.problems}:
             error = XChatAuthError(error.status, error.problems, request=error.request)
         if isinstance(error, XChatAuthError):
@@ -237,7 +235,7 @@ def _issued(members: Mapping[str, Any]) -> Token:
 
 
 def _retry_at(headers: Mapping[str, str]) -> tuple[datetime | None, bool]:
-    """When to come back after a 429, by ``retry-after``, else the end of X's window; and whether X gave no such time."""
+    """Return when to come back after a 429 (by ``retry-after`` or the end of X's window), and whether it is a guess."""
     now = time.time()
     told = Told.by(headers, now, refused=True)
     at = retry_after(headers, now) or told.resets_at

@@ -307,7 +307,7 @@ class XChatHook(BaseHook):
 
     def _test(self) -> tuple[bool, str]:
         from airflow_provider_xchat import calls
-        from airflow_provider_xchat.clients import rotating_tokens, static_client
+        from airflow_provider_xchat.clients import rotating_tokens, secrets_of, static_client
 
         conn_id = self._id_for_messages()
         settings = self._settings(conn_id)
@@ -321,7 +321,7 @@ class XChatHook(BaseHook):
         call = calls.get_conversation(_NOBODY)
         try:
             with static_client(settings, access_token) as client:
-                call.read(call.send(client))
+                call.read(call.send(client, secrets_of(settings, tokens)))
         except XChatAuthError as error:
             if tokens is None:
                 error.conn_id, error.is_static = conn_id, True
