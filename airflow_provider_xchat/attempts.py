@@ -37,6 +37,7 @@ from airflow_provider_xchat.exceptions import (
     XChatRateLimitError,
     XChatServerError,
 )
+from airflow_provider_xchat.http_environment import making_client
 from airflow_provider_xchat.lanes import Lanes
 from airflow_provider_xchat.rate_limits import retry_after
 from airflow_provider_xchat.threads import in_thread
@@ -91,7 +92,9 @@ class Attempts:
 
     def connect(self) -> None:
         """Make what threads send with, which takes a while (certificates are read)."""
-        self._connections = Connections(self.client.get_httpx_client())
+        with making_client():
+            client = self.client.get_httpx_client()
+        self._connections = Connections(client)
 
     async def aclose(self) -> None:
         """Close the connections of coroutines."""
@@ -192,7 +195,7 @@ class Attempts:
             "retry": retry_if_exception(partial(self._may_pass, call)),
             "stop": stop_after_attempt(ATTEMPTS) | stop_before_delay(self._deadline if within is None else within),
             "wait": _pause,
-            "before_sleep": partial(_announce, call),
+            "before_sleep": _announce,
             "reraise": True,
         }
 
@@ -201,7 +204,7 @@ class Attempts:
             return error.retry_at is not None and not error.nothing_sent and _until(error) <= self._rate_limit_wait
         # The token endpoint's errors are not for another attempt: a refresh has its own.
         if isinstance(error, (XChatAnswerError, XChatConnectionError, XChatServerError)):
-            return error.request == call.request
+            return error.request == call.request and getattr(error, "may_pass", True)
         return False
 
 
@@ -248,9 +251,9 @@ def _until(error: XChatAPIError) -> float:
     return 0.0 if error.retry_at is None else max((error.retry_at - datetime.now(UTC)).total_seconds(), 0.0)
 
 
-def _announce(call: Call, state: RetryCallState) -> None:
+def _announce(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome is not None else None
-    log.warning("%s: another attempt at %s in %.1f s", error, call.request, state.upcoming_sleep)
+    log.warning("%s; another attempt in %.1f s", str(error).rstrip("."), state.upcoming_sleep)
 
 
 def _datetime(moment: float | None) -> datetime | None:

@@ -17,6 +17,7 @@ from xchat_client.models import MarkChatConversationReadRequest
 
 from airflow_provider_xchat.answers import Answer, cleaned, conversation_answer, mark_answer
 from airflow_provider_xchat.exceptions import XChatConnectionError, XChatInputError
+from airflow_provider_xchat.http_environment import tls_fault
 from airflow_provider_xchat.inputs import checked_conversation_id, checked_names, checked_sequence_id
 from airflow_provider_xchat.tokens import without
 
@@ -61,13 +62,13 @@ class Call:
         :raises XChatConnectionError: when no whole answer came
         :raises XChatError: when there is no good token to send it with
         """
-        with _transport_errors(self.request, secrets):
+        with _transport_errors(self.request, client.base_url, secrets):
             answer = self.operation.sync_detailed(self.conversation_id, client=client, **self.arguments)
         return cleaned(answer, secrets())
 
     async def asend(self, client: Client, secrets: Secrets) -> Answer:
         """Do what :meth:`send` does, as a coroutine."""
-        with _transport_errors(self.request, secrets):
+        with _transport_errors(self.request, client.base_url, secrets):
             answer = await self.operation.asyncio_detailed(self.conversation_id, client=client, **self.arguments)
         return cleaned(answer, secrets())
 
@@ -137,20 +138,23 @@ def _name_lists(operation: Any, given: Mapping[str, Any], allow_unknown: Any) ->
 
 
 @contextmanager
-def _transport_errors(request: str, secrets: Secrets) -> Iterator[None]:
+def _transport_errors(request: str, base_url: str, secrets: Secrets) -> Iterator[None]:
     """Turn what httpx raises into an error of ours, without its cause: h11 quotes what it could not read."""
     try:
         yield
     except httpx.TimeoutException as error:
         kind = type(error).__name__
         raise XChatConnectionError(
-            f"no answer to {request} in time ({kind}); see timeout in the connection",
+            f"no answer to {request} in time from {base_url} ({kind}); see timeout in the connection",
             nothing_sent=isinstance(error, (httpx.ConnectTimeout, httpx.PoolTimeout)),
             request=request,
         ) from None
     except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
+        fault = tls_fault(error)
+        said = fault or f"{type(error).__name__}: {without(secrets(), str(error))}"
         raise XChatConnectionError(
-            f"no whole answer to {request}: {type(error).__name__}: {without(secrets(), str(error))}",
+            f"no whole answer to {request} from {base_url}: {said}",
             nothing_sent=isinstance(error, (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.InvalidURL)),
             request=request,
+            may_pass=fault is None,
         ) from None

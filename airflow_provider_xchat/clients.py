@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import httpx
 from xchat_client import Client
 from xchat_client.client import BearerToken
 
@@ -12,6 +11,7 @@ from airflow_provider_xchat.auth import XChatAuth
 from airflow_provider_xchat.calls import Secrets
 from airflow_provider_xchat.connection import ConnectionSettings
 from airflow_provider_xchat.exceptions import XChatInputError
+from airflow_provider_xchat.http_environment import making_client, ssl_context
 from airflow_provider_xchat.rotation import RotatingTokens
 from airflow_provider_xchat.shared_limits import SharedLimits
 from airflow_provider_xchat.supervisor import mask
@@ -26,9 +26,13 @@ def static_client(settings: ConnectionSettings, access_token: str | None) -> Cli
     :param settings: what the connection says
     :param access_token: the token
     :return: the client
-    :raises XChatInputError: when it cannot be a token
+    :raises XChatInputError: when it cannot be a token, or an environment variable for clients cannot be used
     """
-    return Client(settings.base_url, auth=_bearer(access_token or ""), timeout=settings.timeout)
+    auth = _bearer(access_token or "")
+    client = Client(settings.base_url, auth=auth, timeout=settings.timeout, verify_ssl=ssl_context())
+    with making_client():
+        client.get_httpx_client()
+    return client
 
 
 def attempts(settings: ConnectionSettings, conn_id: str, *, deadline: float, rate_limit_wait: float) -> Attempts:
@@ -49,7 +53,7 @@ def attempts(settings: ConnectionSettings, conn_id: str, *, deadline: float, rat
         settings.base_url,
         auth=auth or _bearer(settings.access_token or ""),
         timeout=settings.timeout,
-        verify_ssl=httpx.create_ssl_context(),
+        verify_ssl=ssl_context(),
     )
     # Connections with the same sign-in share their limits.
     account = settings.access_token if settings.grant is None else settings.grant.key

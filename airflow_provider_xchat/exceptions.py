@@ -79,12 +79,14 @@ class XChatConnectionError(XChatError):
     :param message: what happened
     :param nothing_sent: whether it is known that X has not got the request
     :param request: method and path of the request
+    :param may_pass: whether another attempt may end otherwise; not with a certificate that cannot be verified
     """
 
-    def __init__(self, message: str, *, nothing_sent: bool = False, request: str = "") -> None:
+    def __init__(self, message: str, *, nothing_sent: bool = False, request: str = "", may_pass: bool = True) -> None:
         super().__init__(message)
         self.nothing_sent = nothing_sent
         self.request = request
+        self.may_pass = may_pass
 
 
 class XChatAnswerError(XChatError):

@@ -328,6 +328,8 @@ def _may_pass(error: XChatError) -> bool:
     """Whether another try, after a short pause, may end otherwise."""
     if isinstance(error, XChatRateLimitError):
         return error.retry_at is not None and _told_pause(error) <= LONGEST_PAUSE
+    if isinstance(error, XChatConnectionError):
+        return error.may_pass
     return isinstance(error, _MAY_PASS) and not isinstance(error, XChatTokenStoreUnusableError)
 
 

@@ -30,6 +30,7 @@ from airflow_provider_xchat.exceptions import (
     XChatRateLimitError,
     XChatServerError,
 )
+from airflow_provider_xchat.http_environment import making_client, ssl_context, tls_fault
 from airflow_provider_xchat.rate_limits import Told, retry_after
 from airflow_provider_xchat.supervisor import mask
 from airflow_provider_xchat.tokens import REFRESH_TOKEN, Token, without
@@ -172,9 +173,11 @@ class TokenEndpoint:
 
         request = f"POST {path}"
         timeout = max(0.1, end - now)
+        with making_client():
+            opened = httpx.Client(timeout=timeout, follow_redirects=False, headers=headers, verify=ssl_context())
         try:
             with (
-                httpx.Client(timeout=timeout, follow_redirects=False, headers=headers) as client,
+                opened as client,
                 client.stream("POST", self.base_url + path, data=form, extensions={"trace": check}) as response,
             ):
                 content = b""
@@ -191,11 +194,13 @@ class TokenEndpoint:
                 return _Answer(response.status_code, response.headers, content)
         except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
             kind = type(error).__name__
-            said = f"no whole answer to {request}: {kind}"
+            fault = tls_fault(error)
+            said = f"no whole answer to {request} from {self.base_url}: {fault or kind}"
             if isinstance(error, httpx.TimeoutException):
                 said = f"no answer to {request} within {timeout:.0f} s ({kind})"
             # Without its cause: h11 quotes what it could not read.
-            raise XChatConnectionError(said, nothing_sent=isinstance(error, _BEFORE_SENDING)) from None
+            nothing_sent = isinstance(error, _BEFORE_SENDING)
+            raise XChatConnectionError(said, nothing_sent=nothing_sent, may_pass=fault is None) from None
 
     def _error(self, path: str, answer: _Answer, secrets: list[str]) -> XChatAPIError:
         error = api_error(cleaned(answer, secrets), f"POST {path}")

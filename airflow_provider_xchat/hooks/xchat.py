@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_xchat.connection import ConnectionSettings
 from airflow_provider_xchat.exceptions import (
@@ -158,8 +158,17 @@ class XChatHook(BaseHook):
     def _settings(self, conn_id: str | None = None) -> ConnectionSettings:
         from airflow_provider_xchat.supervisor import one_request_at_a_time
 
-        with one_request_at_a_time():
-            return ConnectionSettings.of(self.get_connection(self.xchat_conn_id), conn_id)
+        try:
+            with one_request_at_a_time():
+                connection = self.get_connection(self.xchat_conn_id)
+        except AirflowNotFoundException:
+            # Airflow says the same when a secrets backend cannot be reached, so that another try may find it.
+            raise XChatError(
+                f"there is no connection {self.xchat_conn_id!r}, neither in the Airflow database, nor in the"
+                f" environment variable AIRFLOW_CONN_{self.xchat_conn_id.upper()}, nor in a secrets backend (or that cannot be"
+                f" reached). To sign in for one: {sign_in_command(self.xchat_conn_id, new_client=True)}"
+            ) from None
+        return ConnectionSettings.of(connection, conn_id)
 
     def _id_for_messages(self) -> str:
         """Give the connection's id, or a placeholder where the Test button has hidden it behind one of its own."""

@@ -1,4 +1,4 @@
-"""A server, or a proxy in front of it, that repeats the request: the token gets into nothing that goes on from there."""
+"""A server, or a proxy before it, that repeats the request: the token gets into nothing that goes on from there."""
 
 from __future__ import annotations
 
