@@ -65,7 +65,18 @@ _PERIODS = {"monthly": "month", "daily": "day"}
 
 
 class XChatError(AirflowException):
-    """Anything that went wrong with X Chat."""
+    """Anything that went wrong with X Chat. All errors survive pickle and copy, such as those of a process pool."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is made again by its constructor, with arguments that not all of ours have kept.
+        return _unpickled, (type(self), self.args, self.__dict__)
+
+
+def _unpickled(kind: type[XChatError], args: tuple[Any, ...], attributes: dict[str, Any]) -> XChatError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
 
 
 class XChatInputError(XChatError, AirflowFailException):

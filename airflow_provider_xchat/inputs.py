@@ -169,8 +169,8 @@ def checked_names(argument: str, value: Any, known: Collection[str] | None, allo
     if unknown:
         raise XChatInputError(
             f"{argument} has {_listed(unknown)}, which X's document does not list"
-            f"{_suggestion(argument, unknown, known)}; valid are {', '.join(sorted(known or ())) or 'none'}. To send a name that is newer than this provider,"
-            " name it in allow_unknown=[…] too."
+            f"{_suggestion(argument, unknown, known)}; valid are {', '.join(sorted(known or ())) or 'none'}."
+            " To send a name that is newer than this provider, name it in allow_unknown=[…] too."
         )
     return names
 
