@@ -54,7 +54,7 @@ def create_asset(*, conversation_id: str | int, extra: dict[str, Any] | None = N
     return Asset(uri=conversation_uri(conversation_id), extra=extra)
 
 
-def convert_asset_to_openlineage(asset: Asset, lineage_context: object) -> Dataset:
+def convert_asset_to_openlineage(asset: Asset, lineage_context: object) -> Dataset:  # noqa: ARG001  Airflow's signature
     """
     Convert an asset to a dataset of OpenLineage; Airflow's OpenLineage provider calls this, and drops assets without.
 
