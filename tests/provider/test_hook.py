@@ -275,7 +275,7 @@ class TestConnectionTest:
     def test_a_bad_token(self, sandbox, connection):
         connection(sandbox.url, "bad")
         good, message = XChatHook().test_connection()
-        assert not good and "sign in again" in message and "bad" not in message.split()
+        assert not good and "Put a new token into" in message and "bad" not in message.split()
 
     def test_no_password(self, sandbox, connection):
         connection(sandbox.url, None)
