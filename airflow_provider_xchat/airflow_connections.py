@@ -21,7 +21,7 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_xchat.connection import CONN_TYPE, ConnectionSettings
+from airflow_provider_xchat.connection import CONN_TYPE, ConnectionSettings, checked_extra
 from airflow_provider_xchat.exceptions import XChatError, XChatInputError, sign_in_command
 from airflow_provider_xchat.tokens import Grant, Token
 
@@ -244,6 +244,7 @@ def _read_stored(conn_id: str) -> Connection | None:
 
 
 def _fields(connection: Any) -> ConnectionFields:
+    is_ours = connection.conn_type == CONN_TYPE
     extra = connection.extra_dejson
     return ConnectionFields(
         conn_id=connection.conn_id,
@@ -254,7 +255,7 @@ def _fields(connection: Any) -> ConnectionFields:
         login=connection.login,
         password=connection.password,
         port=connection.port,
-        extra_dejson=extra if isinstance(extra, dict) else {},
+        extra_dejson=checked_extra(extra, connection.conn_id) if is_ours else {},
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -23,9 +24,11 @@ from airflow_provider_xchat.exceptions import (
     XChatRateLimitError,
     XChatServerError,
 )
+from airflow_provider_xchat.forbidden import NOT_JSON, kind_of
 from airflow_provider_xchat.storable import read_json, storable_text
+from airflow_provider_xchat.tokens import forms_of, without
 
-__all__ = ["Answer", "api_error", "conversation_answer", "mark_answer", "problems_of"]
+__all__ = ["Answer", "api_error", "cleaned", "conversation_answer", "mark_answer", "problems_of"]
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +48,16 @@ class Answer(Protocol):
     def content(self) -> bytes:
         """The body."""
 
+
+@dataclass(frozen=True)
+class _Cleaned:
+    status_code: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+# Shorter texts would take letters out of other words.
+_SHORTEST_SECRET = 6
 
 _ERRORS: dict[int, type[XChatAPIError]] = {
     400: XChatBadRequestError,
@@ -71,6 +84,33 @@ _STATUS_OF_TYPE = {
     "resource-unavailable": 503,
     "internal-error": 500,
 }
+
+
+def cleaned(answer: Answer, secrets: Iterable[str]) -> Answer:
+    """
+    Take secrets out of an answer: an error page may repeat the request, and with it the token.
+
+    Everything that goes on from an answer, to errors, logs, XComs, files and events, goes on from what this returns.
+
+    :param answer: the HTTP answer
+    :param secrets: what must not be in it
+    :return: the same answer where it has none of them
+    """
+    secrets = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+    forms, content = forms_of(secrets), answer.content
+    told = "\n".join(answer.headers.values())
+    in_headers = any(form in told for form in forms)
+    in_content = any(form.encode() in content for form in forms)
+    if b"\\u00" in content:  # JSON may have any character so
+        text = json.dumps(_json(content), ensure_ascii=False)
+        if any(secret in text for secret in secrets):
+            in_content, content = True, text.encode("utf-8", "replace")
+    if not (in_headers or in_content):
+        return answer
+    for form in forms:
+        content = content.replace(form.encode(), b"***")
+    headers = {name.lower(): without(secrets, value) for name, value in answer.headers.items()}
+    return _Cleaned(answer.status_code, headers, content)
 
 
 def conversation_answer(answer: Answer, request: str) -> dict[str, Any]:
@@ -176,7 +216,7 @@ def _error_problems(answer: Answer) -> list[dict[str, Any]]:
     body = _json(answer.content)
     if not isinstance(body, dict):
         text = storable_text(" ".join(answer.content[:2000].decode(errors="replace").split()))
-        return [{"title": "an answer that is not JSON", "detail": text[:200]}] if text else []
+        return [{"title": NOT_JSON, "detail": text[:200]}] if text else []
     if "title" in body or "type" in body or "detail" in body:
         return [body]
     return problems_of(body) or ([body] if body else [])
@@ -187,6 +227,8 @@ def _api_error(answer: Answer, problems: list[dict[str, Any]], request: str) -> 
     if 200 <= status <= 299:  # problems in place of data; what happened stands in them
         status = _status_of(problems, status)
     error = _ERRORS.get(status, XChatServerError if 500 <= status <= 599 else XChatAPIError)
+    if status == 429 and any(kind_of(problem) == "usage-capped" for problem in problems):
+        error = XChatCreditsError  # the cap of a month: waiting for a rate limit would cost requests, and end the same
     return error(
         status,
         problems,
@@ -201,7 +243,7 @@ def _status_of(problems: list[dict[str, Any]], otherwise: int) -> int:
         status = problem.get("status")
         if isinstance(status, int) and 400 <= status <= 599:
             return status
-        kind = str(problem.get("type", "")).rstrip("/").rsplit("/", 1)[-1]
+        kind = kind_of(problem)
         if kind in _STATUS_OF_TYPE:
             return _STATUS_OF_TYPE[kind]
     return otherwise

@@ -37,16 +37,17 @@ from airflow_provider_xchat.exceptions import (
     XChatRateLimitError,
     XChatServerError,
 )
+from airflow_provider_xchat.http_environment import making_client
 from airflow_provider_xchat.lanes import Lanes
 from airflow_provider_xchat.rate_limits import retry_after
 from airflow_provider_xchat.threads import in_thread
 
 if TYPE_CHECKING:
     from xchat_client import Client
-    from xchat_client.types import Response
 
+    from airflow_provider_xchat.answers import Answer
     from airflow_provider_xchat.auth import XChatAuth
-    from airflow_provider_xchat.calls import Call
+    from airflow_provider_xchat.calls import Call, Secrets
     from airflow_provider_xchat.shared_limits import SharedLimit, SharedLimits
 
 __all__ = ["ATTEMPTS", "Attempts"]
@@ -66,14 +67,23 @@ class Attempts:
     :param client: where to
     :param limits: the rate limits of its account
     :param auth: what puts its tokens on requests; None for one that does not change
+    :param secrets: gives what must not come out of an answer
     :param deadline: seconds that all attempts at a call may take together
     :param rate_limit_wait: seconds that a call waits for a rate limit at most
     """
 
     def __init__(
-        self, client: Client, limits: SharedLimits, auth: XChatAuth | None, *, deadline: float, rate_limit_wait: float
+        self,
+        client: Client,
+        limits: SharedLimits,
+        auth: XChatAuth | None,
+        secrets: Secrets,
+        *,
+        deadline: float,
+        rate_limit_wait: float,
     ) -> None:
         self.client = client
+        self._secrets = secrets
         self._lanes = Lanes(client)
         self._limits = limits
         self._auth = auth
@@ -82,7 +92,9 @@ class Attempts:
 
     def connect(self) -> None:
         """Make what threads send with, which takes a while (certificates are read)."""
-        self._connections = Connections(self.client.get_httpx_client())
+        with making_client():
+            client = self.client.get_httpx_client()
+        self._connections = Connections(client)
 
     async def aclose(self) -> None:
         """Close the connections of coroutines."""
@@ -129,7 +141,7 @@ class Attempts:
                     time.sleep(pause)
             began = time.monotonic()
             with self._connections.until(ends_at), self._in_time(call, ends_at):
-                answer = call.send(self.client)
+                answer = call.send(self.client, self._secrets)
         except BaseException:
             limit.untold()
             raise
@@ -153,7 +165,7 @@ class Attempts:
                     await asyncio.sleep(pause)
             with self._in_time(call, ends_at), self._lanes.lane() as client:
                 async with asyncio.timeout(ends_at - time.monotonic()):
-                    answer = await call.asend(client)
+                    answer = await call.asend(client, self._secrets)
         except BaseException:
             # Also when it was cancelled: nothing is awaited, and a thread may still be about to take a request.
             cancelled.set()
@@ -173,7 +185,7 @@ class Attempts:
                 raise
             raise XChatConnectionError(
                 f"no whole answer to {call.request} within the deadline of {self._deadline:g} s", request=call.request
-            ) from error
+            ) from None
 
     def _patience(self, ends_at: float) -> float:
         return min(self._rate_limit_wait, ends_at - time.monotonic())
@@ -183,7 +195,7 @@ class Attempts:
             "retry": retry_if_exception(partial(self._may_pass, call)),
             "stop": stop_after_attempt(ATTEMPTS) | stop_before_delay(self._deadline if within is None else within),
             "wait": _pause,
-            "before_sleep": partial(_announce, call),
+            "before_sleep": _announce,
             "reraise": True,
         }
 
@@ -192,14 +204,14 @@ class Attempts:
             return error.retry_at is not None and not error.nothing_sent and _until(error) <= self._rate_limit_wait
         # The token endpoint's errors are not for another attempt: a refresh has its own.
         if isinstance(error, (XChatAnswerError, XChatConnectionError, XChatServerError)):
-            return error.request == call.request
+            return error.request == call.request and getattr(error, "may_pass", True)
         return False
 
 
 class _Outcome:
     """What an answer comes to: a result, or an error; and what it says of the rate limit."""
 
-    def __init__(self, call: Call, answer: Response[Any]) -> None:
+    def __init__(self, call: Call, answer: Answer) -> None:
         self._headers = answer.headers
         self._error: XChatError | None = None
         self._result: dict[str, Any] = {}
@@ -215,7 +227,7 @@ class _Outcome:
 
     def teach(self, limit: SharedLimit) -> None:
         if isinstance(self._error, XChatRateLimitError):
-            self._error.retry_at = limit.learn(self._headers, refused=True)
+            self._error.retry_at, self._error.is_guess = limit.learn(self._headers, refused=True)
         elif self._error is None or "x-rate-limit-remaining" in self._headers:
             limit.learn(self._headers, refused=False)
         else:
@@ -239,9 +251,9 @@ def _until(error: XChatAPIError) -> float:
     return 0.0 if error.retry_at is None else max((error.retry_at - datetime.now(UTC)).total_seconds(), 0.0)
 
 
-def _announce(call: Call, state: RetryCallState) -> None:
+def _announce(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome is not None else None
-    log.warning("%s: another attempt at %s in %.1f s", error, call.request, state.upcoming_sleep)
+    log.warning("%s; another attempt in %.1f s", str(error).rstrip("."), state.upcoming_sleep)
 
 
 def _datetime(moment: float | None) -> datetime | None:

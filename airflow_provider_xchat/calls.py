@@ -6,7 +6,7 @@ A :class:`Call` knows no connection and no thread or event loop, so the hook sen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,15 +15,19 @@ import httpx
 from xchat_client.api.chat import get_chat_conversation, mark_chat_conversation_read
 from xchat_client.models import MarkChatConversationReadRequest
 
-from airflow_provider_xchat.answers import conversation_answer, mark_answer
+from airflow_provider_xchat.answers import Answer, cleaned, conversation_answer, mark_answer
 from airflow_provider_xchat.exceptions import XChatConnectionError, XChatInputError
+from airflow_provider_xchat.http_environment import tls_fault
 from airflow_provider_xchat.inputs import checked_conversation_id, checked_names, checked_sequence_id
+from airflow_provider_xchat.tokens import without
 
 if TYPE_CHECKING:
     from xchat_client import Client
-    from xchat_client.types import Response
 
-__all__ = ["Call", "get_conversation", "mark_conversation_read"]
+__all__ = ["Call", "Secrets", "get_conversation", "mark_conversation_read"]
+
+#: gives the secrets of a connection, which change when its token is refreshed
+Secrets = Callable[[], Iterable[str]]
 
 
 @dataclass(frozen=True)
@@ -45,31 +49,30 @@ class Call:
     operation: Any
     conversation_id: str
     arguments: Mapping[str, Any]
-    read_answer: Callable[[Response[Any], str], dict[str, Any]]
+    read_answer: Callable[[Answer, str], dict[str, Any]]
     done: str = ""
 
-    def send(self, client: Client) -> Response[Any]:
+    def send(self, client: Client, secrets: Secrets) -> Answer:
         """
         Send it once, and wait.
 
         :param client: where to
-        :return: the answer, whatever it says
+        :param secrets: gives what must not be in the answer
+        :return: the answer, whatever it says, without the secrets
         :raises XChatConnectionError: when no whole answer came
         :raises XChatError: when there is no good token to send it with
         """
-        with _transport_errors(self.request):
-            answer: Response[Any] = self.operation.sync_detailed(self.conversation_id, client=client, **self.arguments)
-            return answer
+        with _transport_errors(self.request, client.base_url, secrets):
+            answer = self.operation.sync_detailed(self.conversation_id, client=client, **self.arguments)
+        return cleaned(answer, secrets())
 
-    async def asend(self, client: Client) -> Response[Any]:
+    async def asend(self, client: Client, secrets: Secrets) -> Answer:
         """Do what :meth:`send` does, as a coroutine."""
-        with _transport_errors(self.request):
-            answer: Response[Any] = await self.operation.asyncio_detailed(
-                self.conversation_id, client=client, **self.arguments
-            )
-            return answer
+        with _transport_errors(self.request, client.base_url, secrets):
+            answer = await self.operation.asyncio_detailed(self.conversation_id, client=client, **self.arguments)
+        return cleaned(answer, secrets())
 
-    def read(self, answer: Response[Any]) -> dict[str, Any]:
+    def read(self, answer: Answer) -> dict[str, Any]:
         """
         Read its answer.
 
@@ -135,20 +138,23 @@ def _name_lists(operation: Any, given: Mapping[str, Any], allow_unknown: Any) ->
 
 
 @contextmanager
-def _transport_errors(request: str) -> Iterator[None]:
-    """Turn what httpx raises into an error of ours; its texts hold no header and no body."""
+def _transport_errors(request: str, base_url: str, secrets: Secrets) -> Iterator[None]:
+    """Turn what httpx raises into an error of ours, without its cause: h11 quotes what it could not read."""
     try:
         yield
     except httpx.TimeoutException as error:
         kind = type(error).__name__
         raise XChatConnectionError(
-            f"no answer to {request} in time ({kind}); see timeout in the connection",
+            f"no answer to {request} in time from {base_url} ({kind}); see timeout in the connection",
             nothing_sent=isinstance(error, (httpx.ConnectTimeout, httpx.PoolTimeout)),
             request=request,
-        ) from error
-    except (httpx.TransportError, httpx.InvalidURL) as error:
+        ) from None
+    except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
+        fault = tls_fault(error)
+        said = fault or f"{type(error).__name__}: {without(secrets(), str(error))}"
         raise XChatConnectionError(
-            f"no whole answer to {request}: {type(error).__name__}: {error}",
+            f"no whole answer to {request} from {base_url}: {said}",
             nothing_sent=isinstance(error, (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.InvalidURL)),
             request=request,
-        ) from error
+            may_pass=fault is None,
+        ) from None

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import httpx
 from xchat_client import Client
 from xchat_client.client import BearerToken
 
+from airflow_provider_xchat import token_stores
 from airflow_provider_xchat.attempts import Attempts
 from airflow_provider_xchat.auth import XChatAuth
+from airflow_provider_xchat.calls import Secrets
 from airflow_provider_xchat.connection import ConnectionSettings
 from airflow_provider_xchat.exceptions import XChatInputError
+from airflow_provider_xchat.http_environment import making_client, ssl_context
 from airflow_provider_xchat.rotation import RotatingTokens
 from airflow_provider_xchat.shared_limits import SharedLimits
 from airflow_provider_xchat.supervisor import mask
-from airflow_provider_xchat.token_stores import secrets_of, token_store
 
-__all__ = ["attempts", "rotating_tokens", "static_client"]
+__all__ = ["attempts", "rotating_tokens", "secrets_of", "static_client"]
 
 
 def static_client(settings: ConnectionSettings, access_token: str | None) -> Client:
@@ -25,9 +26,13 @@ def static_client(settings: ConnectionSettings, access_token: str | None) -> Cli
     :param settings: what the connection says
     :param access_token: the token
     :return: the client
-    :raises XChatInputError: when it cannot be a token
+    :raises XChatInputError: when it cannot be a token, or an environment variable for clients cannot be used
     """
-    return Client(settings.base_url, auth=_bearer(access_token or ""), timeout=settings.timeout)
+    auth = _bearer(access_token or "")
+    client = Client(settings.base_url, auth=auth, timeout=settings.timeout, verify_ssl=ssl_context())
+    with making_client():
+        client.get_httpx_client()
+    return client
 
 
 def attempts(settings: ConnectionSettings, conn_id: str, *, deadline: float, rate_limit_wait: float) -> Attempts:
@@ -48,12 +53,26 @@ def attempts(settings: ConnectionSettings, conn_id: str, *, deadline: float, rat
         settings.base_url,
         auth=auth or _bearer(settings.access_token or ""),
         timeout=settings.timeout,
-        verify_ssl=httpx.create_ssl_context(),
+        verify_ssl=ssl_context(),
     )
     # Connections with the same sign-in share their limits.
     account = settings.access_token if settings.grant is None else settings.grant.key
     limits = SharedLimits(f"{settings.base_url} {account}")
-    return Attempts(client, limits, auth, deadline=deadline, rate_limit_wait=rate_limit_wait)
+    return Attempts(
+        client, limits, auth, secrets_of(settings, tokens), deadline=deadline, rate_limit_wait=rate_limit_wait
+    )
+
+
+def secrets_of(settings: ConnectionSettings, tokens: RotatingTokens | None) -> Secrets:
+    """
+    Give the secrets that requests of a connection may hold.
+
+    :param settings: what the connection says
+    :param tokens: its tokens; None for a static one
+    :return: a function that lists them, so that no list of attributes shows them
+    """
+    static = [settings.access_token or ""]
+    return (lambda: static) if tokens is None else tokens.secrets
 
 
 def rotating_tokens(settings: ConnectionSettings, conn_id: str) -> RotatingTokens | None:
@@ -71,11 +90,11 @@ def rotating_tokens(settings: ConnectionSettings, conn_id: str) -> RotatingToken
         _bearer(settings.access_token)
     return RotatingTokens(
         settings.grant,
-        token_store(settings.store, settings.store_kwargs),
+        token_stores.token_store(settings.store, settings.store_kwargs),
         base_url=settings.base_url,
         timeout=settings.timeout,
         conn_id=conn_id,
-        secrets=secrets_of(settings.store_kwargs),
+        secrets=token_stores.secrets_of(settings.store_kwargs),
     )
 
 

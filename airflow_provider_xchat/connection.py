@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from airflow_provider_xchat.exceptions import XChatInputError, sign_in_command
 from airflow_provider_xchat.provider_info import CONNECTION_FIELDS
 from airflow_provider_xchat.tokens import REFRESH_TOKEN, Grant
 
-__all__ = ["CONN_TYPE", "ConnectionSettings"]
+__all__ = ["CONN_TYPE", "ConnectionSettings", "checked_extra"]
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class ConnectionSettings:
         name = f"connection {conn_id!r}"
         if connection.conn_type != CONN_TYPE:
             raise XChatInputError(f"{name} is of type {connection.conn_type!r}; expected one of type {CONN_TYPE!r}")
-        extra = connection.extra_dejson
+        extra = checked_extra(connection.extra_dejson, conn_id)
         _warn_of_misspelt(extra, name)
         grant = _grant(connection, extra, name)
         if not connection.password and grant is None:
@@ -101,6 +101,24 @@ class ConnectionSettings:
             store=_store(extra.get("store"), name),
             store_kwargs=_store_kwargs(extra.get("store_kwargs"), name),
         )
+
+
+def checked_extra(extra: Any, conn_id: str) -> Mapping[str, Any]:
+    """
+    Check that a connection's extra is a JSON object.
+
+    :param extra: the extra, as Airflow has parsed it
+    :param conn_id: the connection's id, for messages
+    :return: the extra
+    :raises XChatInputError: when it is any other JSON
+    """
+    if not isinstance(extra, Mapping):
+        # It may hold a secret, so it is not shown.
+        raise XChatInputError(
+            f"connection {conn_id!r} has an extra that is JSON but not an object (a {type(extra).__name__}); expected"
+            ' one such as {"refresh_token": "…"}'
+        )
+    return extra
 
 
 def _warn_of_misspelt(extra: Mapping[str, Any], name: str) -> None:
@@ -198,18 +216,24 @@ def _store_kwargs(value: Any, name: str) -> Mapping[str, Any]:
 def _base_url(connection: AirflowConnection, name: str) -> str:
     host = str(connection.host or DEFAULT_HOST).strip()
     if "://" not in host:  # a connection given as a URI has its parts in fields of their own
-        port = f":{connection.port}" if connection.port else ""
-        host = f"{connection.schema or 'https'}://{host}{port}"
+        host = f"{connection.schema or 'https'}://{host}"
+    port = connection.port or None  # 0 means nothing
     try:
         parts = urlsplit(host)
         usable = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
-        parts.port  # noqa: B018  raises for a port that is no number
-    except ValueError:
-        usable = None
+        own_port = parts.port
+    except ValueError:  # also for a port that is no number
+        usable = own_port = None
     if not usable or parts.username or parts.password:
         # The host may hold credentials, so it is not shown.
         raise XChatInputError(f"{name} has a host that is no plain http(s) URL; expected one like {DEFAULT_HOST}")
-    return host.rstrip("/")
+    if port is not None and own_port is None:
+        parts = parts._replace(netloc=f"{parts.netloc.rstrip(':')}:{port}")
+    elif port is not None and str(port) != str(own_port):
+        raise XChatInputError(
+            f"{name} has port {own_port} in its host and port {port} in its field port; expected it in one of them"
+        )
+    return urlunsplit(parts).rstrip("/")
 
 
 def _timeout(value: Any, name: str) -> float:

@@ -16,8 +16,8 @@ Every error that this provider raises on purpose.
     └── XChatAPIError               X answered, and said no; has status and problems
         ├── XChatBadRequestError *  400: X finds the request wrong
         ├── XChatAuthError *        401, or a dead refresh token: sign in again
-        ├── XChatCreditsError *     402: the account has no credits left
-        ├── XChatForbiddenError *   403: a scope is missing, or the account is not in the conversation
+        ├── XChatCreditsError *     402, or a usage cap: the account has no credits left
+        ├── XChatForbiddenError *   403: a scope or access is missing, or the account is not in the conversation
         ├── XChatNotFoundError *    404: no such conversation
         ├── XChatRateLimitError     429, or not sent as the limit is used up; has retry_at
         └── XChatServerError        5xx: X failed
@@ -35,6 +35,8 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+from airflow_provider_xchat.forbidden import advice_for_forbidden, kind_of
 
 __all__ = [
     "XChatAPIError",
@@ -59,9 +61,22 @@ __all__ = [
 
 Problem = Mapping[str, Any]
 
+_PERIODS = {"monthly": "month", "daily": "day"}
+
 
 class XChatError(AirflowException):
-    """Anything that went wrong with X Chat."""
+    """Anything that went wrong with X Chat. All errors survive pickle and copy, such as those of a process pool."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is made again by its constructor, with arguments that not all of ours have kept.
+        return _unpickled, (type(self), self.args, self.__dict__)
+
+
+def _unpickled(kind: type[XChatError], args: tuple[Any, ...], attributes: dict[str, Any]) -> XChatError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
 
 
 class XChatInputError(XChatError, AirflowFailException):
@@ -75,12 +90,14 @@ class XChatConnectionError(XChatError):
     :param message: what happened
     :param nothing_sent: whether it is known that X has not got the request
     :param request: method and path of the request
+    :param may_pass: whether another attempt may end otherwise; not with a certificate that cannot be verified
     """
 
-    def __init__(self, message: str, *, nothing_sent: bool = False, request: str = "") -> None:
+    def __init__(self, message: str, *, nothing_sent: bool = False, request: str = "", may_pass: bool = True) -> None:
         super().__init__(message)
         self.nothing_sent = nothing_sent
         self.request = request
+        self.may_pass = may_pass
 
 
 class XChatAnswerError(XChatError):
@@ -241,18 +258,29 @@ class XChatAuthError(XChatAPIError, AirflowFailException):
 
 
 class XChatCreditsError(XChatAPIError, AirflowFailException):
-    """The account of the app has no credits left."""
+    """The account of the app has no credits left (402), or its usage cap, such as that of a month, is reached (429)."""
 
-    advice = "The app's account with X has used up its credits: top it up in X's developer portal."
+    def _advice(self) -> str:
+        capped = next((problem for problem in self.problems if kind_of(problem) == "usage-capped"), None)
+        if capped is None:
+            return "The app's account with X has used up its credits: top it up in X's developer portal."
+        period = str(capped.get("period") or "").lower()
+        return (
+            f"The {period} usage cap of the app's account with X is reached".replace("  ", " ")
+            + ", which is no rate limit of 15 minutes: raise the cap in X's developer portal, or wait for the next"
+            f" {_PERIODS.get(period, 'period')}."
+        )
 
 
 class XChatForbiddenError(XChatAPIError, AirflowFailException):
-    """The token lacks a scope, or the account is not a member of the conversation."""
+    """
+    X refused: a scope or an access level is missing, the account is locked or not in the conversation.
 
-    advice = (
-        "Reading needs the scopes dm.read, tweet.read and users.read, marking as read dm.write in place of dm.read;"
-        " and the account that signed in must be in the conversation."
-    )
+    The advice in its text goes by problem type, ``reason`` and error code.
+    """
+
+    def _advice(self) -> str:
+        return advice_for_forbidden(self.problems)
 
 
 class XChatNotFoundError(XChatAPIError, AirflowFailException):
@@ -269,18 +297,21 @@ class XChatRateLimitError(XChatAPIError):
 
     #: whether X was asked at all
     nothing_sent: bool = False
+    #: whether ``retry_at`` is this provider's own choice, as X gave no reset time that can be right
+    is_guess: bool = False
 
     @classmethod
-    def unsent(cls, request: str, retry_at: datetime) -> Self:
+    def unsent(cls, request: str, retry_at: datetime, *, is_guess: bool) -> Self:
         """
         Make the error for a request that is kept back.
 
         :param request: method and path
         :param retry_at: when it may go
+        :param is_guess: whether X has not given that time
         :return: the error
         """
-        error = cls(429, request=request, reset_at=retry_at, retry_at=retry_at)
-        error.nothing_sent = True
+        error = cls(429, request=request, reset_at=None if is_guess else retry_at, retry_at=retry_at)
+        error.nothing_sent, error.is_guess = True, is_guess
         return error
 
     def __str__(self) -> str:
@@ -290,7 +321,10 @@ class XChatRateLimitError(XChatAPIError):
         known = self.retry_at or self.reset_at
         if known is None:
             return "X did not say when the limit resets."
-        return f"The limit resets at {known.astimezone(UTC).isoformat(timespec='seconds')}."
+        moment = known.astimezone(UTC).isoformat(timespec="seconds")
+        if self.is_guess:
+            return f"X gave no reset time that can be right, so nothing is sent before {moment}."
+        return f"The limit resets at {moment}."
 
 
 class XChatServerError(XChatAPIError):
@@ -359,4 +393,5 @@ def problem_text(problem: Problem) -> str:
         code = f" (code {problem['code']})" if "code" in problem else ""
         return f"{str(problem['message']).rstrip('.')}{code}"
     texts = [str(problem[member]).rstrip(".") for member in ("title", "detail") if problem.get(member)]
-    return ": ".join(dict.fromkeys(texts)) or str(problem.get("type") or dict(problem))
+    reason = f" (reason {problem['reason']})" if isinstance(problem.get("reason"), str) else ""
+    return (": ".join(dict.fromkeys(texts)) or str(problem.get("type") or dict(problem))) + reason

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_xchat.http_environment import making_client
+
 if TYPE_CHECKING:
     from xchat_client import Client
 
@@ -64,5 +66,7 @@ class Lanes:
 
     def _another(self) -> _Lane:
         lane = _Lane(self._client.with_headers({}))
+        with making_client():
+            lane.client.get_async_httpx_client()
         self._lanes.append(lane)
         return lane

@@ -24,6 +24,7 @@ from airflow_provider_xchat.exceptions import (
     XChatRateLimitError,
     XChatTokenStoreError,
 )
+from airflow_provider_xchat.forbidden import is_of_whole_account
 from airflow_provider_xchat.inputs import checked_conversation_id
 from airflow_provider_xchat.threads import in_thread
 
@@ -297,7 +298,7 @@ class ManyConversations:
 
 def _concerns_all(error: XChatError) -> bool:
     if isinstance(error, XChatForbiddenError):  # a scope that is missing is missing for all conversations
-        return (error.problem_type or "").rstrip("/").endswith(("/client-forbidden", "/unsupported-authentication"))
+        return is_of_whole_account(error.problems)
     return isinstance(
         error, (XChatAuthError, XChatCreditsError, XChatInputError, XChatRateLimitError, XChatTokenStoreError)
     )

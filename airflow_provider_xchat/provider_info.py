@@ -57,6 +57,7 @@ _ASSET_URIS: dict[str, object] = {
     "schemes": ["xchat"],
     "handler": "airflow_provider_xchat.assets.xchat.sanitize_uri",
     "factory": "airflow_provider_xchat.assets.xchat.create_asset",
+    "to_openlineage_converter": "airflow_provider_xchat.assets.xchat.convert_asset_to_openlineage",
 }
 
 

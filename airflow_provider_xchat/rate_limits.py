@@ -22,6 +22,8 @@ __all__ = ["AWAITED", "LOW", "Told", "Window", "retry_after"]
 LONGEST = 900.0
 #: how much farther ahead (seconds) an end is still believed, as clocks tell whole seconds
 _ROUNDING = 5.0
+#: how far apart (seconds) two answers may tell the end of one window, as ends are whole seconds
+_SAME = 2.0
 #: how long (seconds) to wait in place of a time that is not believed: with what keeps tasks apart, within LONGEST
 _UNBELIEVED = 840.0
 # A minute more, as clocks differ.
@@ -47,12 +49,14 @@ class Told:
     :param left: requests that may still be sent in it
     :param resets_at: when it ends (epoch seconds of our clock)
     :param closed_until: until when nothing may be sent at all (epoch seconds of our clock)
+    :param is_guess: whether that is our own choice, in place of a time that cannot be right
     """
 
     limit: int | None = None
     left: int | None = None
     resets_at: float | None = None
     closed_until: float | None = None
+    is_guess: bool = False
 
     @classmethod
     def by(cls, headers: Mapping[str, str], now: float, *, refused: bool) -> Self:
@@ -74,7 +78,8 @@ class Told:
         if refused or used_up:
             closed.append(retry_after(headers, now))
         known = [moment for moment in closed if moment is not None]
-        return cls(limit, left, resets_at, max(known, default=None))
+        closed_until = max(known, default=None)
+        return cls(limit, left, resets_at, closed_until, closed_until == now + _UNBELIEVED)
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ class Window:
     :param ends_at: when the window ends (epoch seconds); None when it is not known whether there is one
     :param told: whether X said when it ends
     :param refused_since: when X began to refuse without saying for how long (epoch seconds)
+    :param is_guess: whether ``ends_at`` is our own choice, in place of a time that cannot be right
     """
 
     limit: int | None = None
@@ -94,27 +100,54 @@ class Window:
     ends_at: float | None = None
     told: bool = False
     refused_since: float | None = None
+    is_guess: bool = False
 
     @classmethod
-    def from_json(cls, text: str | None) -> Self:
+    def from_json(cls, text: str | None, now: float) -> Self:
         """
-        Read what :meth:`to_json` wrote.
+        Read what :meth:`to_json` wrote, maybe by a clock that is ahead of ours.
 
         :param text: the text; None for nothing
-        :return: the window; one of which nothing is known for any other text
+        :param now: the time (epoch seconds)
+        :return: the window; one of which nothing is known for any other text, and for an end beyond a day
         """
         try:
-            read = cls(**json.loads(text or "{}"))
+            members = json.loads(text or "{}")
+            written_at = members.pop("written_at", None)
+            ahead = 0.0 if written_at is None else max(written_at - now, 0.0)
+            read = cls(**members)
             numbers = (read.limit, read.left, read.ends_at, read.refused_since)
             if all(value is None or (isinstance(value, (int, float)) and math.isfinite(value)) for value in numbers):
-                return read
-        except (ValueError, TypeError):
+                read = read if ahead <= _ROUNDING else read._earlier(ahead)
+                return read if read.ends_at is None or read.ends_at <= now + _DAY + _ROUNDING else cls()
+        except (ValueError, TypeError, AttributeError):
             pass
         return cls()
 
-    def to_json(self) -> str:
-        """Write it as a text."""
-        return json.dumps(asdict(self))
+    def to_json(self, now: float) -> str:
+        """
+        Write it as a text.
+
+        :param now: the time (epoch seconds), by which readers tell how long the window still lasts
+        """
+        return json.dumps({**asdict(self), "written_at": now})
+
+    def _earlier(self, seconds: float) -> Self:
+        ends_at = None if self.ends_at is None else self.ends_at - seconds
+        since = None if self.refused_since is None else self.refused_since - seconds
+        return replace(self, ends_at=ends_at, refused_since=since)
+
+    def merged(self, shared: Self) -> Self:
+        """
+        Take over what is shared, but no older count of the same window.
+
+        :param shared: what others have written
+        :return: what is shared, with the lower count of the two
+        """
+        same = self.ends_at is not None and shared.ends_at is not None and abs(self.ends_at - shared.ends_at) <= _SAME
+        if same and self.told and shared.told and self.left is not None and shared.left is not None:
+            return replace(shared, left=min(self.left, shared.left))
+        return shared
 
     def plenty(self, now: float) -> bool:
         """
@@ -149,6 +182,11 @@ class Window:
         return self.left == 0 and not self.told
 
     @property
+    def has_guessed_end(self) -> bool:
+        """Whether X has not given the end of the window."""
+        return self.is_guess or not self.told
+
+    @property
     def scouting(self) -> bool:
         """Whether one of them is the first, which nobody knows anything before."""
         return self.pending and self.limit is None
@@ -170,6 +208,7 @@ class Window:
                 ends_at=max(told.closed_until, self._closed_until(now)),
                 told=True,
                 refused_since=None,
+                is_guess=told.is_guess,
             )
         if refused:
             return self._refused_blindly(now)
@@ -188,9 +227,8 @@ class Window:
         return now - self._refused_since(now) >= LONGEST
 
     def _counted(self, limit: int | None, left: int, resets_at: float, now: float) -> Self:
-        # Two answers of one window may tell its end a second apart, as ends are whole seconds.
-        newer = self.ends_at is None or now >= self.ends_at or (self.told and resets_at > self.ends_at + 2)
-        if not newer and self.told and resets_at < self.ends_at - 2:  # type: ignore[operator]  # newer when None
+        newer = self.ends_at is None or now >= self.ends_at or (self.told and resets_at > self.ends_at + _SAME)
+        if not newer and self.told and resets_at < self.ends_at - _SAME:  # type: ignore[operator]  # newer when None
             return self  # of the window before
         # Others may have taken requests that X has not seen yet.
         known = None if newer or self.scouting else self.left
@@ -201,6 +239,7 @@ class Window:
             ends_at=resets_at,
             told=True,
             refused_since=None,
+            is_guess=False,
         )
 
     def _refused_blindly(self, now: float) -> Self:
@@ -210,7 +249,7 @@ class Window:
         # All of them together take no longer than one with a reset.
         wait = min(max(_BLIND, now - since), since + LONGEST - now)
         ends_at = max(now + wait, self._closed_until(now))
-        return replace(self, left=0, ends_at=ends_at, told=True, refused_since=since)
+        return replace(self, left=0, ends_at=ends_at, told=True, refused_since=since, is_guess=True)
 
     def _refused_since(self, now: float) -> float:
         """When the row of refusals began; one that nobody has gone on with does not count."""

@@ -13,6 +13,7 @@ import math
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -50,6 +51,8 @@ RETRY_AFTER = (1.0, 4.0)
 LONGEST_PAUSE = 10.0
 #: pauses (seconds) before the store is read again for what somebody else may be about to save
 LOOK_AGAIN_AFTER = (0.5, 1.0, 2.0)
+#: how many access and refresh tokens are remembered, as answers to requests with an old one may repeat it
+_REMEMBERED = 64
 #: how long (seconds) a token that is still good is used before a refresh that failed is tried again
 PUT_OFF = 60.0
 
@@ -87,7 +90,12 @@ class RotatingTokens:
         self._jitter = random.SystemRandom().random()
         self._lock = threading.Lock()
         # A function, so that no list of attributes shows them.
-        self._secrets: Callable[[], list[str]] = lambda: [*grant.secrets, *secrets]
+        issued: deque[str] = deque(maxlen=_REMEMBERED)
+        self._remember: Callable[[Token], None] = lambda token: issued.extend(
+            [secret for secret in token.secrets if secret not in issued]
+        )
+        self.secrets: Callable[[], list[str]] = lambda: [*grant.secrets, *issued]
+        self._secrets: Callable[[], list[str]] = lambda: [*self.secrets(), *secrets]
         self._known: Token | None = None
         self._read: Token | None = None
         self._unsaved: Token | None = None
@@ -167,6 +175,7 @@ class RotatingTokens:
                 f" Remove it and sign in again: {sign_in_command(self._conn_id)}"
             ) from None
         mask(token.secrets)
+        self._remember(token)
         self._read = token
         return token
 
@@ -234,6 +243,7 @@ class RotatingTokens:
                     self._store.save(self._grant.key, replace(latest, in_doubt=True).to_json())
             raise
         answered_at = time.monotonic()
+        self._remember(issued)
         if issued.access_token is None and issued.refresh_token == latest.refresh_token:
             raise XChatAnswerError("X answered a refresh without a token that can be used", 200)
         self._save(issued)
@@ -318,6 +328,8 @@ def _may_pass(error: XChatError) -> bool:
     """Whether another try, after a short pause, may end otherwise."""
     if isinstance(error, XChatRateLimitError):
         return error.retry_at is not None and _told_pause(error) <= LONGEST_PAUSE
+    if isinstance(error, XChatConnectionError):
+        return error.may_pass
     return isinstance(error, _MAY_PASS) and not isinstance(error, XChatTokenStoreUnusableError)
 
 

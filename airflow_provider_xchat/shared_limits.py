@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import random
 import threading
 import time
@@ -82,6 +83,8 @@ class SharedLimit:
         self._updating = threading.RLock()
         self._window = Window()
         self._shared: str | None = None
+        #: what the Variable says, by the clock of who wrote it
+        self._read = Window()
         self._without_until = 0.0
 
     def taken_at_once(self) -> bool:
@@ -131,7 +134,9 @@ class SharedLimit:
                     request=request,
                 )
             elif until > give_up_at:
-                raise XChatRateLimitError.unsent(request, datetime.fromtimestamp(until, UTC))
+                raise XChatRateLimitError.unsent(
+                    request, datetime.fromtimestamp(until, UTC), is_guess=window.has_guessed_end
+                )
             else:
                 yield max(until - time.time(), 0.0) + _jitter()
 
@@ -149,13 +154,14 @@ class SharedLimit:
         self._window = window
         return True
 
-    def learn(self, headers: Mapping[str, str], *, refused: bool) -> datetime | None:
+    def learn(self, headers: Mapping[str, str], *, refused: bool) -> tuple[datetime | None, bool]:
         """
         Learn from an answer, for all who share the limit.
 
         :param headers: the answer's
         :param refused: whether it says that the limit is used up
-        :return: when the next request may be sent, after a refusal; None when waiting is no use any more
+        :return: when the next request may be sent, after a refusal, and whether X has not given that time; None when
+            waiting is no use any more
         """
         now = time.time()
         told = Told.by(headers, now, refused=refused)
@@ -165,8 +171,8 @@ class SharedLimit:
 
         window, given_up = self._changed(change)
         if given_up or not refused or window.ends_at is None:
-            return None
-        return datetime.fromtimestamp(window.ends_at, UTC)
+            return None, False
+        return datetime.fromtimestamp(window.ends_at, UTC), window.has_guessed_end
 
     def untold(self) -> None:
         """Let somebody else find out how many requests there are, where this one has not."""
@@ -195,18 +201,19 @@ class SharedLimit:
             log.warning("%s cannot be read any more: the limit is not shared for %.0f s", self._key, _UNREADABLE)
         self._shared = found
         if found is not None:
-            self._window = Window.from_json(found)
+            self._read = Window.from_json(found, math.inf)
+            self._window = self._window.merged(Window.from_json(found, time.time()))
 
     def _save(self) -> None:
-        text = self._window.to_json()
-        if text == self._shared or time.monotonic() < self._without_until:
+        if self._window == self._read or time.monotonic() < self._without_until:
             return
+        text = self._window.to_json(time.time())
         try:
             self._variables.save(self._key, text)
         except Exception as error:  # noqa: BLE001  as above
             self._do_without(error)
         else:
-            self._shared = text
+            self._shared, self._read = text, self._window
 
     def _do_without(self, error: Exception) -> None:
         self._without_until = time.monotonic() + _WITHOUT

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 from typing import ParamSpec, TypeVar
 
-__all__ = ["imported", "in_thread"]
+__all__ = ["imported", "in_event_loop", "in_thread"]
 
 Result = TypeVar("Result")
 Parameters = ParamSpec("Parameters")
 
 _imported: dict[str, ModuleType] = {}
+
+
+def in_event_loop() -> bool:
+    """Return whether this thread runs an event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 async def in_thread(work: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:

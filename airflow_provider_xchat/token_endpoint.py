@@ -20,7 +20,7 @@ from urllib.parse import quote_plus
 import httpx
 from xchat_client.client import BearerToken
 
-from airflow_provider_xchat.answers import api_error
+from airflow_provider_xchat.answers import api_error, cleaned
 from airflow_provider_xchat.exceptions import (
     XChatAnswerError,
     XChatAPIError,
@@ -30,6 +30,7 @@ from airflow_provider_xchat.exceptions import (
     XChatRateLimitError,
     XChatServerError,
 )
+from airflow_provider_xchat.http_environment import making_client, ssl_context, tls_fault
 from airflow_provider_xchat.rate_limits import Told, retry_after
 from airflow_provider_xchat.supervisor import mask
 from airflow_provider_xchat.tokens import REFRESH_TOKEN, Token, without
@@ -135,7 +136,7 @@ class TokenEndpoint:
         except (ValueError, RecursionError):
             members = None
         if not isinstance(members, dict):
-            kind = answer.headers.get("content-type", "no content type")
+            kind = without(secrets, answer.headers.get("content-type", "no content type"))
             raise XChatAnswerError(
                 f"X answered {answer.status_code} to POST {TOKEN_PATH} with something other than a token ({kind}, "
                 f"{len(answer.content)} bytes); expected a JSON object",
@@ -172,9 +173,11 @@ class TokenEndpoint:
 
         request = f"POST {path}"
         timeout = max(0.1, end - now)
+        with making_client():
+            opened = httpx.Client(timeout=timeout, follow_redirects=False, headers=headers, verify=ssl_context())
         try:
             with (
-                httpx.Client(timeout=timeout, follow_redirects=False, headers=headers) as client,
+                opened as client,
                 client.stream("POST", self.base_url + path, data=form, extensions={"trace": check}) as response,
             ):
                 content = b""
@@ -191,23 +194,23 @@ class TokenEndpoint:
                 return _Answer(response.status_code, response.headers, content)
         except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
             kind = type(error).__name__
-            said = f"no whole answer to {request}: {kind}"
+            fault = tls_fault(error)
+            said = f"no whole answer to {request} from {self.base_url}: {fault or kind}"
             if isinstance(error, httpx.TimeoutException):
                 said = f"no answer to {request} within {timeout:.0f} s ({kind})"
             # Without its cause: h11 quotes what it could not read.
-            raise XChatConnectionError(said, nothing_sent=isinstance(error, _BEFORE_SENDING)) from None
+            nothing_sent = isinstance(error, _BEFORE_SENDING)
+            raise XChatConnectionError(said, nothing_sent=nothing_sent, may_pass=fault is None) from None
 
     def _error(self, path: str, answer: _Answer, secrets: list[str]) -> XChatAPIError:
-        # An answer may repeat what was sent.
-        text = without(secrets, answer.content.decode(errors="replace"))
-        error = api_error(_Answer(answer.status_code, answer.headers, text.encode()), f"POST {path}")
+        error = api_error(cleaned(answer, secrets), f"POST {path}")
         if answer.status_code in (400, 401) and _REFUSALS & {str(problem.get("error")) for problem in error.problems}:
             error = XChatAuthError(error.status, error.problems, request=error.request)
         if isinstance(error, XChatAuthError):
             error.conn_id = self.conn_id
             return error
         if isinstance(error, XChatRateLimitError):
-            error.retry_at = _retry_at(answer.headers)
+            error.retry_at, error.is_guess = _retry_at(answer.headers)
         if isinstance(error, XChatBadRequestError | XChatRateLimitError | XChatServerError):
             return error
         # What the others say is about chats.
@@ -236,13 +239,12 @@ def _issued(members: Mapping[str, Any]) -> Token:
     )
 
 
-def _retry_at(headers: Mapping[str, str]) -> datetime | None:
-    """When to come back after a 429: by ``retry-after``, else by the end of X's window where that can be believed."""
+def _retry_at(headers: Mapping[str, str]) -> tuple[datetime | None, bool]:
+    """Return when to come back after a 429 (by ``retry-after`` or the end of X's window), and whether it is a guess."""
     now = time.time()
-    told = retry_after(headers, now)
-    if told is None:
-        told = Told.by(headers, now, refused=True).resets_at
-    return None if told is None else datetime.fromtimestamp(told, UTC)
+    told = Told.by(headers, now, refused=True)
+    at = retry_after(headers, now) or told.resets_at
+    return (None, False) if at is None else (datetime.fromtimestamp(at, UTC), told.is_guess)
 
 
 def _access_token(value: Any) -> str | None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import re
 import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol, Self, runtime_checkable
+from urllib.parse import quote, quote_plus
 
-__all__ = ["REFRESH_TOKEN", "Grant", "LockingTokenStore", "Need", "Token", "TokenStore", "without"]
+__all__ = ["REFRESH_TOKEN", "Grant", "LockingTokenStore", "Need", "Token", "TokenStore", "forms_of", "without"]
 
 # What a refresh token or a client secret consists of: VSCHAR of RFC 6749 without the space. A line break at the end of
 # what was pasted is the usual mistake.
@@ -247,8 +250,26 @@ def without(secrets: Iterable[str], text: str) -> str:
 
     :param secrets: the secrets
     :param text: the text
-    :return: the text with ``***`` in their place
+    :return: the text with ``***`` in their place, also where they stand as in a URL, in HTML or in JSON
     """
-    for secret in secrets:
-        text = text.replace(secret, "***")
+    for form in forms_of(secrets):
+        text = text.replace(form, "***")
     return text
+
+
+def forms_of(secrets: Iterable[str]) -> list[str]:
+    """
+    List how secrets may stand in a text.
+
+    :param secrets: the secrets
+    :return: the texts to look for, longest first, as one may be a part of another
+    """
+    forms = {form for secret in secrets if secret for form in _forms(secret)}
+    return sorted(forms, key=len, reverse=True)
+
+
+@lru_cache(maxsize=64)  # the same for each answer
+def _forms(secret: str) -> frozenset[str]:
+    in_json = json.dumps(secret)[1:-1]
+    in_urls = (quote(secret, safe=""), quote(secret), quote_plus(secret))
+    return frozenset((secret, *in_urls, html.escape(secret), in_json, in_json.replace("/", "\\/")))

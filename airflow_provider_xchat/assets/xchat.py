@@ -10,8 +10,9 @@ from airflow_provider_xchat.inputs import checked_conversation_id
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.assets import Asset
+    from airflow.providers.common.compat.openlineage.facet import Dataset
 
-__all__ = ["conversation_uri", "create_asset", "sanitize_uri"]
+__all__ = ["conversation_uri", "convert_asset_to_openlineage", "create_asset", "sanitize_uri"]
 
 
 def conversation_uri(conversation_id: str | int) -> str:
@@ -51,3 +52,17 @@ def create_asset(*, conversation_id: str | int, extra: dict[str, Any] | None = N
     from airflow.providers.common.compat.assets import Asset
 
     return Asset(uri=conversation_uri(conversation_id), extra=extra)
+
+
+def convert_asset_to_openlineage(asset: Asset, lineage_context: object) -> Dataset:  # noqa: ARG001  Airflow's signature
+    """
+    Convert an asset to a dataset of OpenLineage; Airflow's OpenLineage provider calls this, and drops assets without.
+
+    :param asset: the asset of a conversation
+    :param lineage_context: the hook or operator that has read it
+    :return: a dataset of namespace ``xchat``, whose name is ``conversation/<id>``
+    """
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+
+    parts = urlsplit(asset.uri)
+    return Dataset(namespace=parts.scheme, name=f"{parts.netloc}{parts.path}")

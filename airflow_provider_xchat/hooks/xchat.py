@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_xchat.connection import ConnectionSettings
 from airflow_provider_xchat.exceptions import (
@@ -25,7 +25,7 @@ from airflow_provider_xchat.exceptions import (
 )
 from airflow_provider_xchat.hooks.senders import Senders
 from airflow_provider_xchat.inputs import checked_seconds
-from airflow_provider_xchat.threads import imported
+from airflow_provider_xchat.threads import imported, in_event_loop
 
 # Airflow imports this module to list hooks, and DAG files import it for @task functions, so the client (and with it
 # httpx) is imported when the first call is made.
@@ -74,6 +74,8 @@ class XChatHook(BaseHook):
     When X refuses the token, the connection is looked up again, and a call is sent once more if somebody has signed in
     again meanwhile.
 
+    In a coroutine, the methods that block refuse and name the coroutine to use.
+
     :param xchat_conn_id: id of a connection of type ``xchat``; its password is the access token
     :param deadline: how long a call may take with all its attempts, as a timedelta, a number of seconds, or text with
         one
@@ -88,19 +90,22 @@ class XChatHook(BaseHook):
 
     def __init__(
         self,
-        xchat_conn_id: str = default_conn_name,
+        xchat_conn_id: str | int = default_conn_name,
         *,
         deadline: timedelta | float | str = 60.0,
         rate_limit_wait: timedelta | float | str = 10.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.xchat_conn_id = xchat_conn_id
+        # Native rendering of templates makes a number of an id of digits.
+        self.xchat_conn_id = str(xchat_conn_id)
         self.deadline = deadline
         self.rate_limit_wait = rate_limit_wait
         self._senders = Senders(self._settings, self._made)
         self._lineage: Any = None
         self._is_static = False
+        #: for operators and sensors, which Airflow may run in an event loop's thread, such as dag.test() in a notebook
+        self.may_block_event_loop = False
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -125,6 +130,7 @@ class XChatHook(BaseHook):
 
         :raises XChatInputError: when the connection cannot be used
         """
+        self._refuse_in_event_loop("await asyncio.to_thread(hook.get_conn)")
         return self._senders.of_threads().client
 
     def get_conn(self) -> Client:
@@ -158,8 +164,25 @@ class XChatHook(BaseHook):
     def _settings(self, conn_id: str | None = None) -> ConnectionSettings:
         from airflow_provider_xchat.supervisor import one_request_at_a_time
 
-        with one_request_at_a_time():
-            return ConnectionSettings.of(self.get_connection(self.xchat_conn_id), conn_id)
+        try:
+            with one_request_at_a_time():
+                connection = self.get_connection(self.xchat_conn_id)
+        except AirflowNotFoundException:
+            # Airflow says the same when a secrets backend cannot be reached, so that another try may find it.
+            raise XChatError(
+                f"there is no connection {self.xchat_conn_id!r}, neither in the Airflow database, nor in the"
+                f" environment variable AIRFLOW_CONN_{self.xchat_conn_id.upper()}, nor in a secrets backend (or that"
+                f" cannot be reached). To sign in for one: {sign_in_command(self.xchat_conn_id, new_client=True)}"
+            ) from None
+        return ConnectionSettings.of(connection, conn_id)
+
+    def _refuse_in_event_loop(self, instead: str) -> None:
+        """Refuse to block an event loop: in the triggerer, all other triggers would stand still meanwhile."""
+        if not self.may_block_event_loop and in_event_loop():
+            raise XChatInputError(
+                "a method of XChatHook that blocks was called in a coroutine, where it would stop the event loop for up"
+                f" to a minute; expected: {instead}. Nothing was sent"
+            )
 
     def _id_for_messages(self) -> str:
         """Give the connection's id, or a placeholder where the Test button has hidden it behind one of its own."""
@@ -212,6 +235,7 @@ class XChatHook(BaseHook):
         """
         from airflow_provider_xchat import calls
 
+        self._refuse_in_event_loop("await hook.aget_conversation(…)")
         call = calls.get_conversation(conversation_id, chat_conversation_fields, expansions, user_fields, allow_unknown)
         with self._named():
             answer = self._senders.send(call)
@@ -252,6 +276,7 @@ class XChatHook(BaseHook):
         """
         from airflow_provider_xchat import calls
 
+        self._refuse_in_event_loop("await hook.amark_conversation_read(…)")
         call = calls.mark_conversation_read(conversation_id, seen_until_sequence_id)
         with self._named():
             return self._senders.send(call)
@@ -277,6 +302,7 @@ class XChatHook(BaseHook):
         """
         from airflow_provider_xchat.clients import rotating_tokens
 
+        self._refuse_in_event_loop("await asyncio.to_thread(hook.refresh_access_token)")
         tokens = rotating_tokens(self._settings(), self.xchat_conn_id)
         if tokens is None:
             raise XChatInputError(
@@ -307,7 +333,7 @@ class XChatHook(BaseHook):
 
     def _test(self) -> tuple[bool, str]:
         from airflow_provider_xchat import calls
-        from airflow_provider_xchat.clients import rotating_tokens, static_client
+        from airflow_provider_xchat.clients import rotating_tokens, secrets_of, static_client
 
         conn_id = self._id_for_messages()
         settings = self._settings(conn_id)
@@ -321,7 +347,7 @@ class XChatHook(BaseHook):
         call = calls.get_conversation(_NOBODY)
         try:
             with static_client(settings, access_token) as client:
-                call.read(call.send(client))
+                call.read(call.send(client, secrets_of(settings, tokens)))
         except XChatAuthError as error:
             if tokens is None:
                 error.conn_id, error.is_static = conn_id, True

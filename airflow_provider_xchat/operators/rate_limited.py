@@ -64,7 +64,9 @@ class RateLimitedOperator(EndsWhenKilled, BaseOperator):
         """The hook for ``xchat_conn_id``."""
         from airflow_provider_xchat.hooks.xchat import XChatHook
 
-        return XChatHook(self.xchat_conn_id, deadline=self.deadline, rate_limit_wait=self.rate_limit_wait)
+        hook = XChatHook(self.xchat_conn_id, deadline=self.deadline, rate_limit_wait=self.rate_limit_wait)
+        hook.may_block_event_loop = True
+        return hook
 
     def ask(self, context: Context) -> Any:
         """

@@ -86,6 +86,7 @@ class ChatConversationUpdatedSensor(EndsWhenKilled, BaseSensorOperator):
         fields = fields_to_ask_for(self.chat_conversation_fields)
         try:
             with XChatHook(self.xchat_conn_id) as hook:
+                hook.may_block_event_loop = True
                 answer = hook.get_conversation(self.conversation_id, chat_conversation_fields=fields)
         except XChatRateLimitError as error:
             self.log.info("Not yet: %s", error)
@@ -110,7 +111,7 @@ class ChatConversationUpdatedSensor(EndsWhenKilled, BaseSensorOperator):
             # No longer than the sensor may take: it stands in the database as JSON, which has no infinity.
             longest_interval=self._max_wait() if self.exponential_backoff else 0.0,
             max_failures=self.max_failures,
-            xchat_conn_id=self.xchat_conn_id,
+            xchat_conn_id=str(self.xchat_conn_id),
             once=True,
             chat_conversation_fields=self.chat_conversation_fields,
             polled_at=datetime.now(UTC),

@@ -102,7 +102,7 @@ class ChatConversationUpdatedTrigger(BaseEventTrigger):
         except XChatInputError as error:
             raise _WrongArgumentError(str(error)) from None
         self.longest_interval = longest_interval
-        self.xchat_conn_id = xchat_conn_id
+        self.xchat_conn_id = str(xchat_conn_id)
         self.once = once
         if once:
             # Airflow has watchers run by any triggerer, but those of tasks by the one that the task's queue names.

@@ -47,6 +47,15 @@ def uri(text):
 print(json.dumps([uri("xchat://conversation/1:2"), uri("xchat://chat/1")]))
 """
 
+OPENLINEAGE = """
+import json
+from airflow.providers.common.compat.sdk import Asset
+from airflow.providers.openlineage.utils.utils import translate_airflow_asset
+
+dataset = translate_airflow_asset(Asset("xchat://conversation/1:2"), None)
+print(json.dumps(dataset and [dataset.namespace, dataset.name]))
+"""
+
 
 @pytest.fixture(params=["latest", "oldest"])
 def home(request, tmp_path, new_home):
@@ -76,3 +85,10 @@ def test_assets_of_the_scheme_are_checked(home):
     assert good == "xchat://conversation/1-2"
     # Airflow 2.11 only warns.
     assert bad.startswith("expected xchat://conversation/<conversation id>") or bad == "xchat://chat/1"
+
+
+def test_openlineage_takes_the_assets(tmp_path, new_home, migrated_database):
+    home = new_home(tmp_path, migrated_database, Path(sys.executable), {})
+    done = home.run("-c", OPENLINEAGE)
+    assert done.status == 0, done.text
+    assert done.json == ["xchat", "conversation/1-2"]

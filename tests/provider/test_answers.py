@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import multiprocessing
 import pickle
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -12,18 +14,27 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_xchat import exceptions
 from airflow_provider_xchat.answers import conversation_answer, mark_answer
 from airflow_provider_xchat.exceptions import (
     XChatAnswerError,
     XChatAPIError,
     XChatAuthError,
     XChatBadRequestError,
+    XChatConnectionError,
+    XChatConversationsError,
+    XChatConversationsRefusedError,
     XChatCreditsError,
     XChatError,
     XChatForbiddenError,
+    XChatInputError,
     XChatNotFoundError,
     XChatRateLimitError,
     XChatServerError,
+    XChatSignInError,
+    XChatTokenLostError,
+    XChatTokenStoreError,
+    XChatTokenStoreUnusableError,
 )
 
 REQUEST = "GET /2/chat/conversations/1"
@@ -169,6 +180,35 @@ def test_error_answers(status, error, at_once, body, said):
         assert isinstance(caught.value, AirflowFailException) is at_once
 
 
+@pytest.mark.parametrize(
+    ("body", "advice"),
+    [
+        ({"type": PROBLEM_TYPES + "not-authorized-for-resource"}, "The account that signed in must be in"),
+        ({"type": PROBLEM_TYPES + "client-forbidden", "missing_scopes": ["dm.write"]}, "needs the scopes"),
+        (
+            {"type": PROBLEM_TYPES + "client-forbidden", "title": "Client Forbidden", "reason": "client-not-enrolled"},
+            "attached to a project",
+        ),
+        ({"title": "Forbidden", "reason": "official-client-forbidden"}, "for its own apps"),
+        ({"errors": [{"code": 453, "message": "You have a subset"}]}, "access level"),
+        ({"errors": [{"code": 326, "message": "To protect our users"}]}, "locked or suspended"),
+        ({"code": 64, "message": "suspended"}, "locked or suspended"),
+        ({"type": PROBLEM_TYPES + "unsupported-authentication"}, "user access token"),
+        ({"type": "about:blank", "title": "Forbidden"}, "needs the scopes"),
+        (b"<html>Attention Required! | Cloudflare</html>", "in between"),
+        (b"", "in between"),
+    ],
+)
+def test_advice_for_403(body, advice):
+    with pytest.raises(XChatForbiddenError) as caught:
+        conversation_answer(Said(403, body), REQUEST)
+    said = str(caught.value)
+    assert advice in said
+    assert ("needs the scopes" in said) is (advice == "needs the scopes")
+    if isinstance(body, dict) and "reason" in body:
+        assert f"(reason {body['reason']})" in said
+
+
 def test_a_long_page_does_not_end_up_in_the_message():
     with pytest.raises(XChatServerError) as caught:
         conversation_answer(Said(502, b"x" * 1_000_000), REQUEST)
@@ -192,10 +232,51 @@ def test_a_rate_limit_says_when_it_resets(header, reset_at):
     assert ("2026-05-28T20:26:40+00:00" in str(caught.value)) is (reset_at is not None)
 
 
-def test_errors_survive_pickle_with_their_facts():
-    error = XChatRateLimitError(429, [{"title": "t"}], request=REQUEST, reset_at=datetime(2026, 1, 1, tzinfo=UTC))
-    other = pickle.loads(pickle.dumps(error))
-    assert str(other) == str(error)
-    assert (other.status, other.problems, other.reset_at) == (error.status, error.problems, error.reset_at)
-    answer = pickle.loads(pickle.dumps(XChatAnswerError("m", 200)))
-    assert (str(answer), answer.status) == ("m", 200)
+def _every_kind(kind: type[XChatError]) -> list[type[XChatError]]:
+    return [each for direct in kind.__subclasses__() for each in (direct, *_every_kind(direct))]
+
+
+ERRORS = [
+    XChatInputError("m"),
+    XChatConnectionError("m", nothing_sent=True, request=REQUEST, may_pass=False),
+    XChatAnswerError("m", 200, request=REQUEST, request_id="r"),
+    XChatConversationsError("m", {"1": {"type": "t"}}),
+    XChatConversationsRefusedError("m", {"1": {"type": "t"}}),
+    XChatSignInError("m"),
+    XChatTokenStoreError("m"),
+    XChatTokenStoreUnusableError("m"),
+    XChatTokenLostError("m", "a_connection"),
+    *(
+        kind(418, [{"title": "t"}], request=REQUEST, retry_at=datetime(2026, 1, 1, tzinfo=UTC), request_id="r")
+        for kind in (XChatAPIError, *_every_kind(XChatAPIError))
+    ),
+    XChatRateLimitError.unsent(REQUEST, datetime(2026, 1, 1, tzinfo=UTC), is_guess=True),
+]
+
+
+def test_every_error_is_tried():
+    assert {type(error) for error in ERRORS} >= {getattr(exceptions, name) for name in exceptions.__all__} - {
+        XChatError
+    }
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
+def test_errors_survive_pickle_and_copy_with_their_facts(error, again):
+    if isinstance(error, XChatAuthError):
+        error.conn_id, error.is_static = "a_connection", True
+    other = again(error)
+    assert type(other) is type(error)
+    assert (str(other), other.args, vars(other)) == (str(error), error.args, vars(error))
+
+
+def test_an_error_comes_out_of_a_process_pool():
+    with (
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool,
+        pytest.raises(XChatTokenLostError, match="xchat login --conn-id a_connection"),
+    ):
+        pool.submit(_lose_token).result()
+
+
+def _lose_token() -> None:
+    raise XChatTokenLostError("lost.", "a_connection")

@@ -56,7 +56,7 @@ def test_nothing_else_escapes(value, status, headers):
         refused = isinstance(outcome, XChatRateLimitError)
         told = Told.by(headers, NOW, refused=refused)
         window = Window().after(told, NOW, refused=refused)
-        assert Window.from_json(window.to_json()) == window
+        assert Window.from_json(window.to_json(NOW), NOW) == window
 
 
 @settings(max_examples=500, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

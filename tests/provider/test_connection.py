@@ -7,6 +7,7 @@ import json
 import pytest
 from airflow.sdk import Connection
 
+from airflow_provider_xchat import airflow_connections
 from airflow_provider_xchat.connection import ConnectionSettings
 from airflow_provider_xchat.exceptions import XChatInputError
 from airflow_provider_xchat.tokens import Grant
@@ -30,6 +31,11 @@ def test_a_password_alone_is_a_connection():
         ({"host": "api.x.com"}, "https://api.x.com"),
         ({"host": "127.0.0.1", "port": 8080, "schema": "http"}, "http://127.0.0.1:8080"),
         ({"host": ""}, "https://api.x.com"),
+        ({"host": "https://proxy.example", "port": 8443}, "https://proxy.example:8443"),
+        ({"host": "https://proxy.example:8443/x", "port": 8443}, "https://proxy.example:8443/x"),
+        ({"host": "proxy.example/x", "port": 8443}, "https://proxy.example:8443/x"),
+        ({"host": "http://[::1]/", "port": 80}, "http://[::1]:80"),
+        ({"host": "https://proxy.example", "port": 0}, "https://proxy.example"),
     ],
 )
 def test_hosts(fields, url):
@@ -44,6 +50,26 @@ def test_hosts_that_are_none_are_refused_and_not_shown(host):
     with pytest.raises(XChatInputError, match="connection 'c' has a host that is no plain") as caught:
         settings(host=host)
     assert "sec-ret" not in str(caught.value)
+
+
+def test_two_ports_are_refused():
+    with pytest.raises(XChatInputError, match="port 1 in its host and port 2 in its field port; expected it in one"):
+        settings(host="https://proxy.example:1", port=2)
+
+
+@pytest.mark.parametrize(
+    "extra", ['"sec-ret"', r'"{\"refresh_token\": \"sec-ret\"}"', '["sec-ret"]', "7", "true", "null"]
+)
+def test_an_extra_that_is_no_object(extra):
+    with pytest.raises(XChatInputError, match="connection 'c' has an extra that is JSON but not an object") as caught:
+        ConnectionSettings.of(stored_with(extra))
+    with pytest.raises(XChatInputError, match="an extra that is JSON but not an object"):
+        airflow_connections._fields(stored_with(extra))
+    assert "sec-ret" not in str(caught.value)
+
+
+def stored_with(extra):
+    return Connection(conn_id="c", conn_type="xchat", password="tok-en", extra=extra)
 
 
 @pytest.mark.parametrize(("timeout", "seconds"), [(5, 5.0), (0.5, 0.5), ("7", 7.0), ("", 30.0), (None, 30.0)])
@@ -164,7 +190,8 @@ def test_other_types_are_refused(conn_type):
 )
 def test_a_misspelt_member_is_told(member, likely, caplog):
     settings(extra=json.dumps({member: "x", "mine": 1, "timeout": 5}))
-    assert [record.getMessage() for record in caplog.records] == [
+    ours = [record for record in caplog.records if record.name == "airflow_provider_xchat.connection"]
+    assert [record.getMessage() for record in ours] == [
         f"connection 'c' has {member!r} in its extra, which means nothing; is it {likely!r}?"
     ]
 

@@ -27,6 +27,7 @@ MODES = ("sync", "async")
 
 REFUSED, SERVER, CUT_OFF = "another 3xx or 4xx", "5xx", "connection refused, closed or cut off"
 NEAR, BLIND = "429, reset within `rate_limit_wait`", "429, no reset that can be believed"
+CAPPED = "429 `usage-capped`"
 LATE = "5xx, `retry-after` beyond the deadline"
 NOT_JSON, ENDLESS = "2xx that is not a JSON object", "an answer that does not end before the deadline"
 BESIDE = "2xx with problems beside the data"
@@ -68,10 +69,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
         status(429, form="legacy", headers={**RAW, "retry-after": "1"}),
     ),
     "429, blind": (BLIND, status(429, form="flat", headers=RAW)),
-    "429, usage-capped": (
-        "429, no reset that can be believed",
-        status(429, problem="usage-capped", headers=RAW),
-    ),
+    "429, usage-capped": (CAPPED, status(429, problem="usage-capped", headers={"x-rate-limit-remaining": "14"})),
     **{
         f"{code} {form}": (SERVER, status(code, form=form, times=None))
         for code, form in ((500, "html"), (502, "empty"), (503, "legacy"), (504, "flat"))
@@ -226,6 +224,17 @@ def test_it_ends_in_time(results):
 
 def test_every_row_of_the_document_is_tested():
     assert {row for row, _ in FAULTS.values()} == ROWS.keys()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_reset_that_x_did_not_send_is_not_told_as_one(results, operation):
+    said = str(results["429, blind", operation, "sync"].error)
+    assert "X gave no reset time that can be right, so nothing is sent before 20" in said
+    assert "resets at" not in said
+    assert "The limit resets at 20" in str(results["429, far", operation, "sync"].error)
+    capped = str(results["429, usage-capped", operation, "sync"].error)
+    assert "The monthly usage cap of the app's account with X is reached" in capped
+    assert "wait for the next month" in capped
 
 
 def test_facts_are_attributes(results):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from typing import Any
 
@@ -19,6 +20,8 @@ from airflow_provider_xchat.exceptions import (
     XChatServerError,
 )
 from airflow_provider_xchat.hooks.xchat import XChatHook
+from airflow_provider_xchat.operators.xchat import GetChatConversationOperator
+from airflow_provider_xchat.triggers.xchat import ChatConversationUpdatedTrigger
 from xchat_sandbox import running_sandbox
 from xchat_sandbox.tokens import READ_ONLY_TOKEN
 
@@ -289,7 +292,7 @@ class TestConnectionTest:
     def test_a_bad_token(self, sandbox, connection):
         connection(sandbox.url, "bad")
         good, message = XChatHook().test_connection()
-        assert not good and "sign in again" in message and "bad" not in message.split()
+        assert not good and "Put a new token into" in message and "bad" not in message.split()
 
     def test_no_password(self, sandbox, connection):
         connection(sandbox.url, None)
@@ -323,3 +326,48 @@ def test_a_call_that_succeeds_leaves_a_line_in_the_log(sandbox, connection, capl
         f"Conversation {GROUP} fetched: status 200, request id {ids[0]}",
         f"Conversation {GROUP} marked as read up to 17: status 200, request id {ids[1]}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "instead"),
+    [
+        (lambda hook: hook.get_conversation(GROUP), "hook.aget_conversation"),
+        (lambda hook: hook.mark_conversation_read(GROUP, 1), "hook.amark_conversation_read"),
+        (lambda hook: hook.refresh_access_token(), "asyncio.to_thread(hook.refresh_access_token)"),
+        (lambda hook: hook.client, "asyncio.to_thread(hook.get_conn)"),
+    ],
+)
+def test_a_method_that_blocks_is_refused_in_a_coroutine(sandbox, connection, blocks, instead):
+    connection(sandbox.url)
+    sandbox.reset()
+
+    async def call():
+        async with XChatHook() as hook:
+            with pytest.raises(XChatInputError, match=re.escape(instead)):
+                blocks(hook)
+            assert sandbox.requests() == []
+            with hook:
+                return await hook.aget_conversation(GROUP), await asyncio.to_thread(hook.get_conversation, GROUP)
+
+    assert len(asyncio.run(call())) == 2
+
+
+def test_an_operator_works_where_an_event_loop_runs(sandbox, connection):
+    """As in a notebook, where dag.test() runs in the thread of its event loop."""
+    connection(sandbox.url)
+
+    async def cell():
+        with GetChatConversationOperator(task_id="t", conversation_id=GROUP).hook as hook:
+            return hook.get_conversation(GROUP)
+
+    assert asyncio.run(cell())["data"]
+
+
+def test_a_connection_id_of_digits(sandbox, monkeypatch):
+    """Native rendering makes a number of it."""
+    fields = {"conn_type": "xchat", "host": sandbox.url, "password": TOKEN}
+    monkeypatch.setenv("AIRFLOW_CONN_123", json.dumps(fields))
+    with GetChatConversationOperator(task_id="t", conversation_id=GROUP, xchat_conn_id=123).hook as made:
+        assert made.get_conversation(GROUP)["data"]
+    trigger = ChatConversationUpdatedTrigger(conversation_id=GROUP, xchat_conn_id=123)
+    assert trigger.serialize()[1]["xchat_conn_id"] == "123"

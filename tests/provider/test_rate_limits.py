@@ -189,7 +189,7 @@ def test_whatever_is_told_nobody_waits_for_ever(told, refused, left):
     given = {name: value for name, value in told.items() if value is not None}
     before = Window(limit=15, left=left, ends_at=NOW + 60, told=True)
     window = answered(before, given, refused=refused)
-    assert Window.from_json(window.to_json()) == window
+    assert Window.from_json(window.to_json(NOW), NOW) == window
     limited = {name: value for name, value in given.items() if "24hour" not in name}
     for each, longest in ((window, DAY + 60), (answered(before, limited, refused=refused), LONGEST)):
         assert (wait(each) or 0) <= longest + 5
@@ -197,6 +197,34 @@ def test_whatever_is_told_nobody_waits_for_ever(told, refused, left):
             assert wait(each) > 0
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"left": "x"}', '{"more": 1}', '{"left": NaN}', None])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        '{"left": "x"}',
+        '{"more": 1}',
+        '{"left": NaN}',
+        '{"ends_at": 1e300}',
+        '{"written_at": "x"}',
+        None,
+    ],
+)
 def test_what_somebody_else_wrote_is_not_believed(text):
-    assert Window.from_json(text) == Window()
+    assert Window.from_json(text, NOW) == Window()
+
+
+@pytest.mark.parametrize(("ahead", "seconds"), [(0, 600), (3, 603), (3 * 3600, 600), (-3, 597)])
+def test_a_clock_that_is_ahead_makes_nobody_wait_longer(ahead, seconds):
+    written = Window(limit=15, left=0, ends_at=NOW + ahead + 600, told=True).to_json(NOW + ahead)
+    read = Window.from_json(written, NOW)
+    assert wait(read) == pytest.approx(seconds)
+
+
+def test_no_older_count_of_the_same_window_is_taken_over():
+    mine, older = (Window(limit=100, left=left, ends_at=NOW + 60, told=True) for left in (64, 99))
+    assert mine.merged(older) == mine
+    assert mine.merged(Window(limit=100, left=99, ends_at=NOW + 600, told=True)).left == 99
+    assert mine.merged(Window(limit=100, left=3, ends_at=NOW + 60, told=True)).left == 3

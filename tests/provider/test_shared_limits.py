@@ -45,6 +45,26 @@ def test_processes_learn_from_one_another(tmp_path, migrated_database, airflow_e
     assert sum(waits) > 0
 
 
+@pytest.mark.parametrize(
+    ("known", "count", "expected"),
+    [
+        ("none", 150, {"fetched": 100, "XChatRateLimitError": 50}),
+        # By the clock of who wrote it, the window ends in 3 hours; one second after it was written.
+        ("ahead", 1, {"fetched": 1, "XChatRateLimitError": 1}),
+        ("nonsense", 1, {"fetched": 1}),
+    ],
+)
+def test_what_others_have_written(tmp_path, migrated_database, airflow_environment, known, count, expected):
+    (tmp_path / "airflow.db").write_bytes(migrated_database.read_bytes())
+    with running_sandbox(tokens=[TOKEN], rate_limit=100, rate_window=120) as sandbox:
+        environment = airflow_environment(tmp_path, AIRFLOW_CONN_XCHAT_DEFAULT=connection(sandbox))
+        command = [sys.executable, ASK.with_name("share_many.py"), str(count), known]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout.splitlines()[-1]) == expected
+        assert statuses(sandbox) == {200: expected["fetched"]}
+
+
 @pytest.fixture
 def limited(monkeypatch):
     with running_sandbox(tokens=[TOKEN], rate_limit=5, rate_window=60) as sandbox:

@@ -308,7 +308,9 @@ class TestOutcomeUnknown:
         assert chain(sandbox)["alive"]
 
     def test_nobody_listens(self, sandbox, rotating):
-        with pytest.raises(XChatConnectionError, match="no whole answer to POST /2/oauth2/token: ConnectError"):
+        with pytest.raises(
+            XChatConnectionError, match=r"no whole answer to POST /2/oauth2/token from http.*: ConnectError"
+        ):
             rotating(sandbox.grant(expires_in=0), url="http://127.0.0.1:1").current()
 
 

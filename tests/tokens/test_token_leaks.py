@@ -136,3 +136,15 @@ def test_a_store_that_says_too_much_is_cleaned(sandbox, connect, monkeypatch, ca
     shown = "\n".join([*traceback.format_exception(caught.value), repr(vars(caught.value)), caplog.text])
     for secret in SECRETS:
         assert secret not in shown
+
+
+def test_an_answer_that_repeats_the_tokens(sandbox, connect):
+    grant = sandbox.grant()
+    connect(sandbox, grant)
+    echo = f"<p>{grant.access_token} {grant.refresh_token}</p>"
+    sandbox.faults([{"kind": "body", "status": 403, "body": echo, "content_type": "text/html"}])
+    with pytest.raises(XChatError) as caught, XChatHook() as hook:
+        hook.get_conversation(GROUP)
+    said = f"{''.join(traceback.format_exception(caught.value))} {vars(caught.value)}"
+    assert "<p>*** ***</p>" in said
+    assert not any(secret in said for secret in SECRETS)

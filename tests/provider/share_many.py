@@ -1,0 +1,45 @@
+"""A task: many coroutines at once, with a limit that is known from a Variable; prints how often each outcome came."""
+
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+
+from airflow.models.variable import Variable
+
+from airflow_provider_xchat.hooks.xchat import XChatHook
+from airflow_provider_xchat.rate_limits import Window
+
+
+async def asked(hook: XChatHook) -> str:
+    try:
+        await hook.aget_conversation("g9000000000000000201")
+    except Exception as error:  # noqa: BLE001  counted
+        return type(error).__name__
+    return "fetched"
+
+
+async def outcomes(count: int, written: Window | None, ahead: float) -> Counter[str]:
+    async with XChatHook(rate_limit_wait=0) as hook:
+        if written is not None:
+            sender = await hook._senders.of_loop()
+            key = sender._limits.of("getChatConversation")._key
+            Variable.set(key, written.to_json(time.time() + ahead))
+        # So many are left after the first that the next ones are counted in memory only.
+        first = await asked(hook)
+        return Counter([first, *await asyncio.gather(*(asked(hook) for _ in range(count - 1)))])
+
+
+AHEAD = 3 * 3600
+windows = {
+    "none": None,
+    "ahead": Window(limit=9, left=0, ends_at=time.time() + AHEAD + 1, told=True),
+    "nonsense": Window(limit=9, left=0, ends_at=1e300, told=True),
+}
+written = windows[sys.argv[2]]
+found = asyncio.run(outcomes(int(sys.argv[1]), written, AHEAD if sys.argv[2] == "ahead" else 0))
+if sys.argv[2] == "ahead":
+    time.sleep(2)
+    found += asyncio.run(outcomes(1, None, 0))
+print(json.dumps(found))  # noqa: T201

@@ -1,0 +1,129 @@
+"""Environment variables for proxies and certificates that cannot be used, and servers that TLS does not trust."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import subprocess
+import threading
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from airflow_provider_xchat.exceptions import XChatConnectionError, XChatError, XChatInputError
+from airflow_provider_xchat.hooks.xchat import XChatHook
+from airflow_provider_xchat.token_endpoint import TokenEndpoint
+from airflow_provider_xchat.tokens import Token
+
+UNUSABLE = {
+    "ALL_PROXY": ["socks5://me:pass-word@127.0.0.1:1", "socks://me:pass-word@127.0.0.1:1"],
+    "HTTPS_PROXY": ["ftp://me:pass-word@127.0.0.1"],
+    "http_proxy": ["http://me:pass-word@127.0.0.1:port"],
+    "NO_PROXY": ["[::1"],
+    "SSL_CERT_FILE": ["/no/such/file", __file__],
+    "SSLKEYLOGFILE": ["/no/such/folder/keys"],
+}
+
+
+def connect(monkeypatch, url):
+    fields = {"conn_type": "xchat", "host": url, "password": "tok-en"}
+    monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", json.dumps(fields))
+
+
+async def asked():
+    async with XChatHook() as hook:
+        return await hook.aget_conversation("1")
+
+
+def refreshed(url):
+    TokenEndpoint(url, "app").refresh(Token(refresh_token="old"))
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in UNUSABLE.items() for value in values])
+def test_a_variable_that_cannot_be_used_is_named(wire, monkeypatch, name, value):
+    connect(monkeypatch, wire.url)
+    monkeypatch.setenv(name, value)
+    for ask in (lambda: XChatHook().get_conversation("1"), lambda: asyncio.run(asked()), lambda: refreshed(wire.url)):
+        with pytest.raises(XChatInputError, match=rf"^the environment variable {name} .*; expected .*") as caught:
+            ask()
+        assert "pass-word" not in str(caught.value)
+    good, message = XChatHook().test_connection()
+    assert not good
+    assert message.startswith(f"the environment variable {name} ")
+    assert wire.requests == []
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """The files of a certificate that nobody has signed, for 127.0.0.1."""
+    key, public = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    make += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    subprocess.run([*make, "-keyout", key, "-out", public], check=True, capture_output=True)
+    return key, public
+
+
+@contextmanager
+def serving(key=None, public=None):
+    """A server that counts those who connect, with TLS where it has a certificate."""
+    context = None
+    if key is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(public, key)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = b'{"data": []}'
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    class Server(ThreadingHTTPServer):
+        connected = 0
+
+        def finish_request(self, request, client_address):
+            self.connected += 1
+            with suppress(OSError):
+                if context is None:
+                    super().finish_request(request, None)
+                    return
+                with context.wrap_socket(request, server_side=True) as encrypted:
+                    super().finish_request(encrypted, None)
+
+    Handler.log_message = lambda *_: None
+    with Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server, f"https://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_a_certificate_that_nobody_has_signed(certificate, monkeypatch):
+    with serving(*certificate) as (server, url):
+        connect(monkeypatch, url)
+        asks = (lambda: XChatHook().get_conversation("1"), lambda: asyncio.run(asked()), lambda: refreshed(url))
+        for number, ask in enumerate(asks, 1):
+            with pytest.raises(XChatConnectionError, match=r"from https://127.* certificate cannot be .*SSL_CERT_FILE"):
+                ask()
+            assert server.connected == number
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
+        with XChatHook() as hook:
+            assert hook.get_conversation("1") == asyncio.run(asked()) == {"data": []}
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_https_for_a_server_that_speaks_http(monkeypatch, mode):
+    with serving() as (server, url):
+        connect(monkeypatch, url)
+        with pytest.raises(XChatConnectionError, match=r"does not speak TLS\. Was http:// left out") as caught:
+            XChatHook().get_conversation("1") if mode == "sync" else asyncio.run(asked())
+        assert caught.value.nothing_sent
+        assert server.connected == 1
+
+
+def test_a_connection_that_is_not_there(monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_XCHAT_DEFAULT", raising=False)
+    with pytest.raises(XChatError, match=r"there is no connection 'xchat_default'.* To sign in for one: xchat login"):
+        XChatHook().get_conversation("1")
