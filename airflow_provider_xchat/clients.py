@@ -65,7 +65,7 @@ def attempts(settings: ConnectionSettings, conn_id: str, *, deadline: float, rat
 
 def secrets_of(settings: ConnectionSettings, tokens: RotatingTokens | None) -> Secrets:
     """
-    Give the secrets that requests of a connection may hold.
+    Return the secrets that requests of a connection may hold.
 
     :param settings: what the connection says
     :param tokens: its tokens; None for a static one

@@ -62,7 +62,7 @@ def making_client() -> Iterator[None]:
 
 def tls_fault(error: BaseException | None) -> str | None:
     """
-    Say what is wrong with TLS, for an error that another attempt would not cure.
+    Return advice about TLS for an error that another attempt would not cure.
 
     :param error: what httpx raised
     :return: a sentence with advice; None for any other error

@@ -151,7 +151,7 @@ class Window:
 
     def plenty(self, now: float) -> bool:
         """
-        Tell whether requests need not be counted one by one.
+        Return whether requests need not be counted one by one.
 
         :param now: the time (epoch seconds)
         :return: whether so many are left, or X does not count them
@@ -220,7 +220,7 @@ class Window:
 
     def given_up(self, now: float) -> bool:
         """
-        Tell whether X has refused for so long, without saying for how long, that waiting is no use.
+        Return whether X has refused for so long, without saying for how long, that waiting is no use.
 
         :param now: the time (epoch seconds)
         """

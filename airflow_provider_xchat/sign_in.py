@@ -98,7 +98,7 @@ class SignIn:
 
     def is_of_this(self, state: str) -> bool:
         """
-        Tell whether a redirect belongs to this sign-in.
+        Return whether a redirect belongs to this sign-in.
 
         :param state: the state that it has
         :return: whether it is this sign-in's

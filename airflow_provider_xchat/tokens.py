@@ -52,7 +52,7 @@ class Token:
 
     def expires_within(self, seconds: float) -> bool:
         """
-        Tell whether the access token is missing, has expired or is about to.
+        Return whether the access token is missing, has expired or is about to.
 
         :param seconds: how soon that is
         :return: False also when it is not known when the token expires
@@ -63,7 +63,7 @@ class Token:
 
     def is_due(self, jitter: float = 0.0) -> bool:
         """
-        Tell whether it is time for the next one.
+        Return whether it is time for the next one.
 
         :param jitter: from 0 to 1: how much earlier than necessary, so that not all processes ask at once
         :return: True some 5 to 10 minutes before it expires; later for a token that lives shorter than X's do, and at
@@ -169,7 +169,7 @@ class Need:
 
     def met_by(self, token: Token) -> bool:
         """
-        Tell whether a token that somebody else has saved will do.
+        Return whether a token that somebody else has saved will do.
 
         :param token: the latest one
         :return: whether nothing need be refreshed
@@ -182,7 +182,7 @@ class Need:
 
     def spares(self, token: Token) -> bool:
         """
-        Tell whether an access token is still good, so that there is something to lose.
+        Return whether an access token is still good, so that there is something to lose.
 
         :param token: the latest one
         :return: False when X has refused it, or it has expired

@@ -38,7 +38,7 @@ def read(key: str) -> str | None:
 @one_request_at_a_time()
 def is_listed(key: str) -> bool:
     """
-    Tell whether there is a Variable, readable or not.
+    Return whether there is a Variable, readable or not.
 
     :param key: its key
     :return: False also where Airflow cannot tell: in tasks and triggers of Airflow 3.1 and 3.2

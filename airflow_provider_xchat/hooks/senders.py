@@ -120,11 +120,11 @@ class Senders:
             return self._of_threads or made
 
     async def of_loop(self) -> Attempts:
-        """Give the sender of the running event loop."""
+        """Return the sender of the running event loop."""
         return (await self._for_loop()).sender
 
     async def _for_loop(self) -> _Made:
-        """Give the sender of the running event loop: connections of one loop are of no use in another."""
+        """Return the sender of the running event loop: connections of one loop are of no use in another."""
         loop = asyncio.get_running_loop()
         for closed in [other for other in self._of_loops if other.is_closed()]:
             self._of_loops.pop(closed, None)

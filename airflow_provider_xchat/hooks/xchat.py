@@ -185,7 +185,7 @@ class XChatHook(BaseHook):
             )
 
     def _id_for_messages(self) -> str:
-        """Give the connection's id, or a placeholder where the Test button has hidden it behind one of its own."""
+        """Return the connection's id, or a placeholder where the Test button has hidden it behind one of its own."""
         conn_id = self.xchat_conn_id
         temporary = _TEMPORARY_ID.fullmatch(conn_id) and f"AIRFLOW_CONN_{conn_id.upper()}" in os.environ
         return "CONN_ID" if temporary else conn_id

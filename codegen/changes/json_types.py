@@ -18,12 +18,12 @@ def json_type(value: Any) -> str:
 
 
 def is_among(name: str, types: Collection[str]) -> bool:
-    """Tell whether values of a type are values of one of some types, too."""
+    """Return whether values of a type are values of one of some types, too."""
     return name in types or (name == "integer" and "number" in types)
 
 
 def allows_null(node: dict[str, Any]) -> bool:
-    """Tell whether a Schema Object says that null is allowed: ``nullable`` in 3.0, a type in 3.1."""
+    """Return whether a Schema Object says that null is allowed: ``nullable`` in 3.0, a type in 3.1."""
     return node.get("nullable") is True or "null" in _listed(node)
 
 

@@ -63,7 +63,7 @@ _DEPTH: Final = 6
 
 def overlap(first: Schema, second: Schema, not_sent: str, depth: int = _DEPTH) -> Overlap:
     """
-    Tell whether two schemas have values in common.
+    Return whether two schemas have values in common.
 
     :param first: a schema
     :param second: another
@@ -83,7 +83,7 @@ def overlap(first: Schema, second: Schema, not_sent: str, depth: int = _DEPTH) -
 
 
 def _of_type(name: str, first: Schema, second: Schema, not_sent: str, depth: int) -> Overlap:
-    """Tell whether two schemas have values of one type in common."""
+    """Return whether two schemas have values of one type in common."""
     values = [_values(name, schema) for schema in (first, second)]
     family = "number" if name == "integer" else name
     restrictions = [_restrictions(family, schema) for schema in (first, second)]
@@ -134,7 +134,7 @@ def _excluded_by_range(family: str, first: Schema, second: Schema) -> bool:
 
 
 def _excluded_by_group(first: Schema, second: Schema, not_sent: str, depth: int) -> bool:
-    """Tell whether all alternatives within the one are apart from the other."""
+    """Return whether all alternatives within the one are apart from the other."""
     return any(
         all(overlap(one.reader.read(node), other, not_sent, depth - 1) is Overlap.NONE for node in nodes)
         for one, other in ((first, second), (second, first))

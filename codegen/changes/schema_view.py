@@ -131,11 +131,11 @@ class Schema:
         return frozenset(name for part in self.parts for name in part.node.get("required", ()))
 
     def hides(self, name: str, mark: str) -> bool:
-        """Tell whether a member has a mark that keeps it out of requests or of answers."""
+        """Return whether a member has a mark that keeps it out of requests or of answers."""
         return name in self.members and True in self.member(name).values(mark)
 
     def required_but(self, mark: str) -> frozenset[str]:
-        """Give the required members without those that such a mark keeps out."""
+        """Return the required members without those that such a mark keeps out."""
         return frozenset(name for name in self.required if not self.hides(name, mark))
 
     def member(self, name: str) -> Schema:
@@ -276,7 +276,7 @@ def _in_one_spelling(node: Document) -> Document:
 
 
 def is_binary(media_type: str) -> bool:
-    """Tell whether content of a media type is bytes and no text."""
+    """Return whether content of a media type is bytes and no text."""
     return media_type.startswith(("image/", "audio/", "video/")) or media_type == "application/octet-stream"
 
 

@@ -196,7 +196,7 @@ class SchemaComparison:
                 self._emit(Finding("fact-changed", at, listed(before), listed(after), name))
 
     def _same(self, old: Any, new: Any, kind: Kind | None) -> bool:
-        """Tell whether two values mean the same: schemas by comparing them, anything else as plain data."""
+        """Return whether two values mean the same: schemas by comparing them, anything else as plain data."""
         if kind == "schema":
             found: list[Finding] = []
             aside = SchemaComparison(self._old, self._new, self._hiding, found.append)
@@ -299,7 +299,7 @@ def _groups(schema: Schema) -> str:
 
 
 def _is_another_type(schema: Schema, others: Sequence[Schema]) -> bool:
-    """Tell whether a schema allows just types that the others do not."""
+    """Return whether a schema allows just types that the others do not."""
     if schema.types is None or any(other.types is None for other in others):
         return False
     known = [name for other in others for name in other.types or ()]
