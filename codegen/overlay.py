@@ -33,7 +33,7 @@ from typing import Any, Final
 
 from jsonpath import JSONPathEnvironment, JSONPathError
 
-from codegen.addresses import COMPOSITIONS, Slot, slots
+from codegen.addresses import COMPOSITIONS, VARIABLE, Slot, slots
 from codegen.errors import OverlayError
 from codegen.references import followed
 
@@ -41,8 +41,6 @@ __all__ = ["apply"]
 
 _JSONPATH: Final = JSONPathEnvironment(strict=True)
 _WHERE: Final = ("parameter", "request", "response")
-#: what an operation sends gets a copy of its own before it is updated: others may refer to the same
-_OWN: Final = ("parameter", "request")
 #: verbs that change the place itself, not what a reference there leads to
 _OF_THE_PLACE: Final = ("remove", "one-or-many")
 _VERBS: Final = ("update", "remove", "keep", "members", "one-or-many", "values")
@@ -62,6 +60,11 @@ class _Action:
     place: str
     given: dict[str, Any]
     verb: str
+
+    @property
+    def needs_a_copy(self) -> bool:
+        """Whether others may refer to the same and mean something else: an id is not always one of a conversation."""
+        return self.verb == "update" and ("request" in self.given or self.given.get("parameter") == VARIABLE)
 
 
 def apply(document: dict[str, Any], overlay: Any, report: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
@@ -133,7 +136,7 @@ def _found(document: dict[str, Any], action: _Action) -> Iterator[Slot]:
     seen: set[object] = set()
     for operation_id in given["operations"]:
         for slot in slots(document, str(operation_id), where, str(given.get(where, "")), action.place):
-            of_the_place = action.verb in _OF_THE_PLACE or (where in _OWN and action.verb == "update")
+            of_the_place = action.verb in _OF_THE_PLACE or action.needs_a_copy
             thing = (id(slot.holder), slot.key) if of_the_place else id(followed(document, slot.node))
             if thing not in seen:
                 seen.add(thing)
@@ -175,7 +178,7 @@ def _node(action: _Action, document: dict[str, Any], slot: Slot) -> Any:
     if "target" in action.given:
         return slot.node
     node = followed(document, slot.node)
-    if action.verb == "update" and node is not slot.node and any(word in action.given for word in _OWN):
+    if action.needs_a_copy and node is not slot.node:
         node = copy.deepcopy(node)
         slot.set(node)
     return node

@@ -201,7 +201,7 @@ DOCUMENT_ROWS = [
     ("operation-moved", document(), document(method="post"), "", "breaking"),
     ("operation-renamed", document(), document({"operationId": "other"}), "", "breaking"),
     ("path-variable-renamed", document(path="/a/{x}"), document(path="/a/{y}"), "", "look"),
-    ("tags-changed", document({"tags": ["A"]}), document({"tags": ["B"]}), "", "look"),
+    ("tags-changed", document({"tags": ["A"]}), document({"tags": ["B"]}), "", "compatible"),
     ("servers-changed", document(), document(servers=[{"url": "https://x"}]), "", "breaking"),
     (
         "servers-changed",
@@ -258,6 +258,18 @@ DOCUMENT_ROWS = [
     ("parameter-serialization-changed", parameter(), parameter(allowReserved=True), "request", "breaking"),
     ("fact-changed", parameter(), parameter(allowEmptyValue=True), "request", "look"),
     ("deprecated", parameter(), parameter(deprecated=True), "request", "look"),
+    (
+        "body-renamed",
+        *(sent({"$ref": f"#/components/schemas/{name}"}, **{name: PET}) for name in ("A", "B")),
+        "request",
+        "compatible",
+    ),
+    (
+        "body-renamed",
+        *(answered({"$ref": f"#/components/schemas/{name}"}, **{name: PET}) for name in ("A", "B")),
+        "response",
+        "compatible",
+    ),
     ("body-added", document(), with_body(), "request", "compatible"),
     ("required-body-added", document(), with_body(required=True), "request", "breaking"),
     ("body-removed", with_body(), document(), "request", "breaking"),
@@ -635,7 +647,7 @@ def test_things_that_are_not_alike_are_no_rename():
             with_security({"Key": []}),
             "OAuth (a) is no longer a way to authenticate",
         ),
-        (document(path="/a/{x}"), document(path="/a/{y}"), "{x} in the path became {y}"),
+        (document(path="/a/{x}"), document(path="/a/{y}"), "operation moved: {x} in its path became {y}"),
         (document(), document({"x-y": ["\x1b[2J", "a" * 400]}), 'x-y was none, is ["\\u001b[2J", "aaa'),
     ],
 )
@@ -790,12 +802,11 @@ def test_the_text_of_diff(run_diff):
     assert run_diff(answered(PET), new)[1] == (
         "breaking:\n"
         "  response  GET /a 200 application/json age   the member is gone; perhaps renamed to ages\n"
-        "needs a look:\n"
-        '            GET /a                            tags were [], are ["A"]\n'
         "compatible:\n"
+        '            GET /a                            tags were [], are ["A"]: no effect\n'
         "  response  GET /a 200 application/json ages  the member is new and optional; perhaps renamed from age\n"
         "  request   GET /a query p                    the parameter is new and optional\n"
-        "1 breaking, 1 needs a look, 2 compatible\n"
+        "1 breaking, 0 need a look, 3 compatible\n"
     )
 
 
@@ -821,6 +832,7 @@ def test_the_json_of_diff(run_diff):
                 "message": "the member is gone",
                 "hint": "perhaps renamed to ages",
                 "operations": ["op"],
+                "area": "answers",
             },
             {
                 "path": "GET /a 200 application/json ages",
@@ -830,6 +842,7 @@ def test_the_json_of_diff(run_diff):
                 "message": "the member is new and optional",
                 "hint": "perhaps renamed from age",
                 "operations": ["op"],
+                "area": "answers",
             },
         ],
         "summary": {"breaking": 1, "look": 0, "compatible": 1},
