@@ -144,7 +144,7 @@ class AirflowHome:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
         return Finished(done.returncode, done.stdout, done.stderr)
 
