@@ -350,9 +350,12 @@ def test_a_killed_task_is_gone_on_with(sandbox, tmp_path, migrated_database, air
     with start(2) as second:
         result = json.loads(second.stdout.read().splitlines()[-1])
     assert (result["requested"], result["fetched"]) == (400, 400)
-    # What was under way or not yet written when the process died: no more than a moment's worth.
     again = len(sandbox.requests()) - 400
-    assert before < 400 and again <= 60
+    assert before < 400
+    if output:  # what was under way or not yet written when the process died: no more than a moment's worth
+        assert again <= 60
+    else:  # there is no state store of a task here, so nothing was kept
+        assert again == before
     if output:
         assert len({record["conversation_id"] for record in lines(Path(path))}) == 400
 
