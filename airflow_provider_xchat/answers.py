@@ -28,7 +28,7 @@ from airflow_provider_xchat.forbidden import NOT_JSON, kind_of
 from airflow_provider_xchat.storable import read_json, storable_text
 from airflow_provider_xchat.tokens import forms_of, without
 
-__all__ = ["Answer", "api_error", "cleaned", "conversation_answer", "mark_answer", "problems_of"]
+__all__ = ["Answer", "api_error", "cleaned", "conversation_answer", "mark_answer", "problems_of", "request_id_of"]
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +191,7 @@ def _success_body(answer: Answer, request: str) -> dict[str, Any]:
         f"X answered {status} to {request} with {found} ({kind}); expected a JSON object",
         status,
         request=request,
-        request_id=_request_id(answer.headers),
+        request_id=request_id_of(answer.headers),
     )
 
 
@@ -234,7 +234,7 @@ def _api_error(answer: Answer, problems: list[dict[str, Any]], request: str) -> 
         problems,
         request=request,
         reset_at=_reset_at(answer.headers),
-        request_id=_request_id(answer.headers),
+        request_id=request_id_of(answer.headers),
     )
 
 
@@ -256,8 +256,13 @@ def _reset_at(headers: Mapping[str, str]) -> datetime | None:
         return None
 
 
-def _request_id(headers: Mapping[str, str]) -> str | None:
-    """X's own name for a request, or that of the proxy in front; neither is documented."""
+def request_id_of(headers: Mapping[str, str]) -> str | None:
+    """
+    Return X's own id of a request, or that of the proxy in front; neither is documented.
+
+    :param headers: the response's headers, by names in any case
+    :return: the id, of at most 100 characters; None when there is none
+    """
     for name in ("x-transaction-id", "x-request-id", "cf-ray"):
         if text := headers.get(name):
             return text[:100]

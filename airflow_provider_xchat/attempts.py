@@ -28,6 +28,7 @@ from tenacity import (
     wait_random,
 )
 
+from airflow_provider_xchat.answers import request_id_of
 from airflow_provider_xchat.deadline import Connections
 from airflow_provider_xchat.exceptions import (
     XChatAnswerError,
@@ -150,8 +151,8 @@ class Attempts:
         if not outcome.learned_at_once(limit):
             outcome.teach(limit)
         result = outcome.result()
-        request_id = answer.headers.get("x-transaction-id") or answer.headers.get("x-request-id") or "unknown"
-        log.info("%s: status %d, request id %s, %.2f s", call.done, answer.status_code, request_id[:100], took)
+        request_id = request_id_of(answer.headers) or "unknown"
+        log.info("%s: status %d, request id %s, %.2f s", call.done, answer.status_code, request_id, took)
         return result
 
     async def _asent(self, call: Call, ends_at: float) -> dict[str, Any]:

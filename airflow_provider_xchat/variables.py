@@ -24,7 +24,7 @@ def read(key: str) -> str | None:
     Read a Variable.
 
     :param key: its key
-    :return: its value; None when there is none that this process can read
+    :return: its value; None when the Variable is missing or this process cannot read it
     :raises Exception: any, when the database or the API server failed
     """
     if not _is_supervised():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import re
 
-from codegen.document import Document, operations, prune, relax_answers
+from codegen.document import Document, operations, parameters, prune, relax_answers
 from codegen.references import followed
 
 __all__ = ["client_view"]
@@ -40,8 +40,7 @@ def _share_names(document: Document) -> None:
     """Make one schema, ``<Parameter>Name``, of the names that a list takes, where all operations take the same ones."""
     lists: dict[str, list[Document]] = {}
     for path, _, operation in operations(document):
-        for node in (*document["paths"][path].get("parameters", []), *operation.get("parameters", [])):
-            parameter = followed(document, node)
+        for parameter in parameters(document, path, operation):
             schema = followed(document, parameter.get("schema", {}))
             if "enum" in followed(document, schema.get("items", {})):
                 lists.setdefault(parameter["name"], []).append(schema)
@@ -57,7 +56,7 @@ def _share_names(document: Document) -> None:
 
 def _make_one_object(document: Document, schema: Document) -> None:
     """
-    Give a schema the members of all its alternatives, each optional.
+    Merge the members of all alternatives of a schema into it, each optional.
 
     The generator reads such a value as the first alternative, whatever its type says, so its class would be a lie.
     """

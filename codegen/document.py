@@ -13,10 +13,10 @@ from typing import Any, Final, cast
 
 from codegen.errors import DocumentError
 from codegen.grammar import COMPONENT_KINDS, METHODS, Kind, ListOf, MapOf, child_kind, children
-from codegen.references import PROSE, Reached, reference_to, references, resolve
+from codegen.references import PROSE, Reached, followed, reference_to, references, resolve
 from codegen.shapes import require_shape
 
-__all__ = ["cut", "fingerprint", "operation_ids", "operations", "prune", "relax_answers", "resolve"]
+__all__ = ["cut", "fingerprint", "operation_ids", "operations", "parameters", "prune", "relax_answers", "resolve"]
 
 Document = dict[str, Any]
 
@@ -49,6 +49,18 @@ def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
         for method in METHODS:
             if isinstance(item, dict) and isinstance(item.get(method), dict):
                 yield path, method, item[method]
+
+
+def parameters(document: Document, path: str, operation: Document) -> Iterator[Document]:
+    """
+    Yield the parameters of an operation, those of its path first, references followed.
+
+    :param document: an OpenAPI document
+    :param path: the path that the operation stands at
+    :param operation: the Operation Object
+    """
+    for node in (*document["paths"][path].get("parameters", ()), *operation.get("parameters", ())):
+        yield followed(document, node)
 
 
 def operation_ids(document: Document) -> set[str]:

@@ -65,7 +65,7 @@ def corrected_cut(
     cut: dict[str, Any], overlay: dict[str, Any], name: str, report: Callable[[str], None] = say
 ) -> dict[str, Any]:
     """
-    Give a cut names that last, and apply the overlay.
+    Correct a cut: apply stable names, then the overlay.
 
     :param cut: X's document cut to our operations
     :param overlay: an Overlay Object

@@ -18,7 +18,7 @@ from codegen.document import Document, operations
 from codegen.grammar import Kind, ListOf, child_kind
 from codegen.references import followed
 
-__all__ = ["body_schemas", "class_name", "with_stable_names"]
+__all__ = ["body_schemas", "class_name", "makes_a_class", "with_stable_names"]
 
 #: the tag of all operations, which names the module that their functions stand in
 _TAG: Final = "Chat"
@@ -82,7 +82,7 @@ def with_stable_names(document: Document) -> Document:
         _take_bodies_out_of_components(named, operation)
         for name, holder in body_schemas(named, operation):
             schema = _unwrapped(named, holder["schema"])
-            if _makes_a_class(schema):
+            if makes_a_class(schema):
                 bodies[name], holders[name] = schema, holder
     moved = {
         name: _free_name(name, {*schemas, *bodies})
@@ -136,7 +136,7 @@ def _unwrapped(document: Document, schema: Any) -> Any:
     return schema
 
 
-def _makes_a_class(schema: Any) -> bool:
+def makes_a_class(schema: Any) -> bool:
     """Return whether the generator makes a class of a schema: it does of objects, not of arrays and texts."""
     return isinstance(schema, dict) and bool({"properties", "allOf"} & schema.keys() or schema.get("type") == "object")
 

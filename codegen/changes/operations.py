@@ -17,7 +17,8 @@ from codegen.changes.parameters import Parameter, ParameterComparison, Parameter
 from codegen.changes.schema_view import SchemaReader, component_name, is_binary, show
 from codegen.changes.schemas import SchemaComparison
 from codegen.changes.security import security_findings
-from codegen.document import Document, resolve
+from codegen.document import Document
+from codegen.references import followed
 
 __all__ = ["Operation", "OperationComparison", "path_shape"]
 
@@ -88,9 +89,8 @@ class Operation:
 
     def followed(self, node: Document) -> Document:
         """Follow a reference, if it is one."""
-        while "$ref" in node:
-            node = resolve(self.document, node["$ref"])
-        return node
+        found: Document = followed(self.document, node)
+        return found
 
 
 class OperationComparison:

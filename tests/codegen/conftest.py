@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,14 @@ class Project:
         """Every file with its content, what tools leave beside them left out."""
         files = [path for path in self.root.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
         return {path.relative_to(self.root).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def checks_of_types_are_fast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Have mypy keep what it has learned of other packages, which is most of its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MYPY_CACHE_DIR", str(tmp_path_factory.mktemp("mypy")))
+        yield
 
 
 @pytest.fixture
