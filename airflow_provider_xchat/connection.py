@@ -12,9 +12,10 @@ from difflib import get_close_matches
 from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
-from airflow_provider_xchat.exceptions import XChatInputError, sign_in_command
+from airflow_provider_xchat.advice import sign_in_command
+from airflow_provider_xchat.exceptions import XChatInputError
 from airflow_provider_xchat.provider_info import CONNECTION_FIELDS
-from airflow_provider_xchat.tokens import REFRESH_TOKEN, Grant
+from airflow_provider_xchat.tokens.model import REFRESH_TOKEN, Grant
 
 __all__ = ["CONN_TYPE", "ConnectionSettings", "checked_extra"]
 
@@ -187,7 +188,7 @@ def _store(value: Any, name: str) -> str | None:
     if not isinstance(value, str) or "." not in value:
         raise XChatInputError(
             f"{name} has store {value!r} in its extra; expected the dotted path of a class, such as"
-            " airflow_provider_xchat.token_stores.FileTokenStore"
+            " airflow_provider_xchat.tokens.stores.FileTokenStore"
         )
     return value
 

@@ -29,14 +29,13 @@ table. No error holds a token, a request header or the body of a request.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_xchat.forbidden import advice_for_forbidden, kind_of
+from airflow_provider_xchat.advice import advice_for_credits, advice_for_forbidden, problem_text, sign_in_command
 
 __all__ = [
     "XChatAPIError",
@@ -60,8 +59,6 @@ __all__ = [
 ]
 
 Problem = Mapping[str, Any]
-
-_PERIODS = {"monthly": "month", "daily": "day"}
 
 
 class XChatError(AirflowException):
@@ -261,15 +258,7 @@ class XChatCreditsError(XChatAPIError, AirflowFailException):
     """The account of the app has no credits left (402), or its usage cap, such as that of a month, is reached (429)."""
 
     def _advice(self) -> str:
-        capped = next((problem for problem in self.problems if kind_of(problem) == "usage-capped"), None)
-        if capped is None:
-            return "The app's account with X has used up its credits: top it up in X's developer portal."
-        period = str(capped.get("period") or "").lower()
-        return (
-            f"The {period} usage cap of the app's account with X is reached".replace("  ", " ")
-            + ", which is no rate limit of 15 minutes: raise the cap in X's developer portal, or wait for the next"
-            f" {_PERIODS.get(period, 'period')}."
-        )
+        return advice_for_credits(self.problems)
 
 
 class XChatForbiddenError(XChatAPIError, AirflowFailException):
@@ -331,67 +320,5 @@ class XChatServerError(XChatAPIError):
     """X failed; the same request may succeed later."""
 
 
-def to_payload(error: Exception) -> dict[str, Any]:
-    """
-    Put an error into JSON, for a trigger's event.
-
-    :param error: the error
-    :return: what :func:`from_payload` makes the error of
-    """
-    told: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
-    if isinstance(error, XChatAPIError):
-        told |= {"status": error.status, "problems": error.problems}
-        told |= {"request": error.request, "request_id": error.request_id}
-    if isinstance(error, XChatAuthError):
-        told |= {"conn_id": error.conn_id, "is_static": error.is_static}
-    return told
-
-
-def from_payload(told: Mapping[str, Any]) -> XChatError:
-    """
-    Make an error of what a trigger has told, one that fails a task at once.
-
-    :param told: what :func:`to_payload` gave
-    :return: the error, of the same type where it is one of X's answers
-    """
-    kind = globals().get(str(told.get("type")))
-    if isinstance(kind, type) and issubclass(kind, XChatAPIError):
-        error = kind(told["status"], told["problems"], request=told["request"], request_id=told["request_id"])
-        if isinstance(error, XChatAuthError):
-            error.conn_id, error.is_static = told["conn_id"], told.get("is_static") is True
-        return error
-    return XChatInputError(str(told.get("message")))
-
-
-def sign_in_command(conn_id: str | None, *, new_client: bool = False) -> str:
-    """
-    Say what to type to sign in.
-
-    :param conn_id: the connection; None where it is not known
-    :param new_client: whether the connection has no client id yet
-    :return: a command line for a shell
-    """
-    client = " --client-id CLIENT_ID" if new_client else ""
-    return f"xchat login --conn-id {shlex.quote(conn_id or 'xchat_default')}{client}"
-
-
 def _sign_in(conn_id: str | None) -> str:
     return f"To sign in again: {sign_in_command(conn_id)}"
-
-
-def problem_text(problem: Problem) -> str:
-    """
-    Put a problem into words, whichever of X's forms it has.
-
-    :param problem: an RFC 7807 object, an object with ``code`` and ``message``, or one of OAuth 2.0 (RFC 6749,
-        section 5.2)
-    :return: a phrase, without a full stop at its end
-    """
-    if isinstance(problem.get("error"), str):
-        return ": ".join(str(problem[name]).rstrip(".") for name in ("error", "error_description") if problem.get(name))
-    if "message" in problem:
-        code = f" (code {problem['code']})" if "code" in problem else ""
-        return f"{str(problem['message']).rstrip('.')}{code}"
-    texts = [str(problem[member]).rstrip(".") for member in ("title", "detail") if problem.get(member)]
-    reason = f" (reason {problem['reason']})" if isinstance(problem.get("reason"), str) else ""
-    return (": ".join(dict.fromkeys(texts)) or str(problem.get("type") or dict(problem))) + reason

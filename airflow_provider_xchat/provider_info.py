@@ -102,5 +102,5 @@ def get_provider_info() -> dict[str, object]:
             }
         ],
         # Airflow 3.2 and later; earlier versions pass over it.
-        "cli": ["airflow_provider_xchat.cli.get_xchat_cli_commands"],
+        "cli": ["airflow_provider_xchat.cli.definition.get_xchat_cli_commands"],
     }

@@ -54,9 +54,8 @@ class Saved(logging.Handler):
 
 def main() -> None:
     """Refresh with each store, and print what it took."""
-    from airflow_provider_xchat.rotation import RotatingTokens, log
-    from airflow_provider_xchat.token_stores import AirflowVariableStore, FileTokenStore
-    from airflow_provider_xchat.tokens import Grant
+    from airflow_provider_xchat.tokens import AirflowVariableStore, FileTokenStore, Grant
+    from airflow_provider_xchat.tokens.rotation import RotatingTokens, log
     from xchat_sandbox import PUBLIC_CLIENT_ID, running_sandbox
 
     log.setLevel(logging.INFO)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
+from airflow_provider_xchat.api.inputs import checked_conversation_id
 from airflow_provider_xchat.exceptions import XChatInputError
-from airflow_provider_xchat.inputs import checked_conversation_id
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.assets import Asset

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
+from airflow_provider_xchat.advice import sign_in_command
+from airflow_provider_xchat.api.inputs import checked_seconds
 from airflow_provider_xchat.connection import ConnectionSettings
 from airflow_provider_xchat.exceptions import (
     XChatAPIError,
@@ -21,19 +23,17 @@ from airflow_provider_xchat.exceptions import (
     XChatInputError,
     XChatRateLimitError,
     XChatServerError,
-    sign_in_command,
 )
-from airflow_provider_xchat.hooks.senders import Senders
-from airflow_provider_xchat.inputs import checked_seconds
-from airflow_provider_xchat.threads import imported, in_event_loop
+from airflow_provider_xchat.runtime.threads import imported, in_event_loop
+from airflow_provider_xchat.sending.senders import Senders
 
 # Airflow imports this module to list hooks, and DAG files import it for @task functions, so the client (and with it
 # httpx) is imported when the first call is made.
 if TYPE_CHECKING:
     from xchat_client import Client
 
-    from airflow_provider_xchat.attempts import Attempts
-    from airflow_provider_xchat.calls import Call
+    from airflow_provider_xchat.api.calls import Call
+    from airflow_provider_xchat.sending.sender import Attempts
 
 __all__ = ["XChatHook"]
 
@@ -145,7 +145,7 @@ class XChatHook(BaseHook):
                 get_hook_lineage_collector,
             )
 
-        from airflow_provider_xchat.clients import attempts
+        from airflow_provider_xchat.sending.factory import attempts
 
         self._lineage = get_hook_lineage_collector()
         self._is_static = settings.grant is None
@@ -162,7 +162,7 @@ class XChatHook(BaseHook):
             self._lineage.add_input_asset(context=self, uri=f"xchat://conversation/{call.conversation_id}")
 
     def _settings(self, conn_id: str | None = None) -> ConnectionSettings:
-        from airflow_provider_xchat.supervisor import one_request_at_a_time
+        from airflow_provider_xchat.runtime.supervisor import one_request_at_a_time
 
         try:
             with one_request_at_a_time():
@@ -233,7 +233,7 @@ class XChatHook(BaseHook):
         :raises XChatAnswerError: when a success is not a JSON object
         :raises XChatConnectionError: when no whole answer came
         """
-        from airflow_provider_xchat import calls
+        from airflow_provider_xchat.api import calls
 
         self._refuse_in_event_loop("await hook.aget_conversation(…)")
         call = calls.get_conversation(conversation_id, chat_conversation_fields, expansions, user_fields, allow_unknown)
@@ -252,7 +252,7 @@ class XChatHook(BaseHook):
         allow_unknown: Collection[str] | str | None = None,
     ) -> dict[str, Any]:
         """Do what :meth:`get_conversation` does, as a coroutine."""
-        calls = await imported("airflow_provider_xchat.calls")
+        calls = await imported("airflow_provider_xchat.api.calls")
         call = calls.get_conversation(conversation_id, chat_conversation_fields, expansions, user_fields, allow_unknown)
         with self._named():
             answer = await self._senders.asend(call)
@@ -274,7 +274,7 @@ class XChatHook(BaseHook):
         :raises XChatAnswerError: when a success is not a JSON object
         :raises XChatConnectionError: when no whole answer came; the mark may have been set
         """
-        from airflow_provider_xchat import calls
+        from airflow_provider_xchat.api import calls
 
         self._refuse_in_event_loop("await hook.amark_conversation_read(…)")
         call = calls.mark_conversation_read(conversation_id, seen_until_sequence_id)
@@ -285,7 +285,7 @@ class XChatHook(BaseHook):
         self, conversation_id: str | int, seen_until_sequence_id: str | int
     ) -> dict[str, Any]:
         """Do what :meth:`mark_conversation_read` does, as a coroutine."""
-        calls = await imported("airflow_provider_xchat.calls")
+        calls = await imported("airflow_provider_xchat.api.calls")
         call = calls.mark_conversation_read(conversation_id, seen_until_sequence_id)
         with self._named():
             return await self._senders.asend(call)
@@ -300,7 +300,7 @@ class XChatHook(BaseHook):
         :raises XChatAuthError: when somebody must sign in again
         :raises XChatError: when the token could not be refreshed or saved
         """
-        from airflow_provider_xchat.clients import rotating_tokens
+        from airflow_provider_xchat.sending.factory import rotating_tokens
 
         self._refuse_in_event_loop("await asyncio.to_thread(hook.refresh_access_token)")
         tokens = rotating_tokens(self._settings(), self.xchat_conn_id)
@@ -332,8 +332,8 @@ class XChatHook(BaseHook):
             return False, str(error)
 
     def _test(self) -> tuple[bool, str]:
-        from airflow_provider_xchat import calls
-        from airflow_provider_xchat.clients import rotating_tokens, secrets_of, static_client
+        from airflow_provider_xchat.api import calls
+        from airflow_provider_xchat.sending.factory import rotating_tokens, secrets_of, static_client
 
         conn_id = self._id_for_messages()
         settings = self._settings(conn_id)

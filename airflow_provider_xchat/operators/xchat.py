@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_xchat.operators.conversation_fields import ConversationFieldsOperator
-from airflow_provider_xchat.operators.conversations import GetChatConversationsOperator
-from airflow_provider_xchat.operators.rate_limited import RateLimitedOperator
+from airflow_provider_xchat.operators.base import ConversationFieldsOperator, RateLimitedOperator
+from airflow_provider_xchat.operators.bulk import GetChatConversationsOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -119,15 +118,15 @@ class RefreshXChatTokenOperator(RateLimitedOperator):
 
     def ask(self, context: Context) -> dict[str, str | None]:
         """Refresh; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.refresh_access_token`."""
-        from airflow_provider_xchat.inputs import checked_seconds
+        from airflow_provider_xchat.api.inputs import checked_seconds
 
         expires_at = self.hook.refresh_access_token(checked_seconds("min_remaining", self.min_remaining))
         return {"expires_at": None if expires_at is None else expires_at.isoformat("T", "seconds")}
 
 
 def _warn_of_problems(operator: RateLimitedOperator, answer: dict[str, Any]) -> None:
-    from airflow_provider_xchat.answers import problems_of
-    from airflow_provider_xchat.exceptions import problem_text
+    from airflow_provider_xchat.advice import problem_text
+    from airflow_provider_xchat.api.answers import problems_of
 
     for problem in problems_of(answer):
         operator.log.warning("X reports a problem beside its answer: %s", problem_text(problem))

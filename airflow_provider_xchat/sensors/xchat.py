@@ -14,9 +14,9 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_xchat.ending import EndsWhenKilled
+from airflow_provider_xchat.api.inputs import checked_count
 from airflow_provider_xchat.exceptions import XChatInputError
-from airflow_provider_xchat.inputs import checked_count
+from airflow_provider_xchat.runtime.ending import EndsWhenKilled
 
 # Every DAG file that uses the sensor imports this module each time it is parsed, so nothing heavy is imported here: the
 # hook and the trigger come in when a task runs.
@@ -129,7 +129,7 @@ class ChatConversationUpdatedSensor(EndsWhenKilled, BaseSensorOperator):
         :raises XChatError: what the trigger has found to be wrong, and would be the same for a retry
         """
         if "error" in event:
-            from airflow_provider_xchat.exceptions import from_payload
+            from airflow_provider_xchat.triggers.errors import from_payload
 
             error = from_payload(event["error"])
             if self.soft_fail:
@@ -141,8 +141,8 @@ class ChatConversationUpdatedSensor(EndsWhenKilled, BaseSensorOperator):
         return answer
 
     def _warn_of_problems(self, answer: dict[str, Any]) -> None:
-        from airflow_provider_xchat.answers import problems_of
-        from airflow_provider_xchat.exceptions import problem_text
+        from airflow_provider_xchat.advice import problem_text
+        from airflow_provider_xchat.api.answers import problems_of
 
         for problem in problems_of(answer):
             self.log.warning("X reports a problem beside its answer: %s", problem_text(problem))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_xchat.threads import in_thread
+from airflow_provider_xchat.runtime.threads import in_thread
 from airflow_provider_xchat.triggers.updates import moment_of
 
 if TYPE_CHECKING:
-    from airflow_provider_xchat.token_stores import AirflowVariableStore
+    from airflow_provider_xchat.runtime.variables import AirflowVariableStore
 
 __all__ = ["Cursor", "StoredCursor"]
 
@@ -90,6 +90,6 @@ class StoredCursor(Cursor):
 
 def _variables() -> AirflowVariableStore:
     # Imported in the thread that asks it: a third of what importing the triggers would take, for files of DAGs, too.
-    from airflow_provider_xchat.token_stores import AirflowVariableStore
+    from airflow_provider_xchat.runtime.variables import AirflowVariableStore
 
     return AirflowVariableStore(_DESCRIPTION)

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, ClassVar
 from weakref import WeakKeyDictionary
 
-from airflow_provider_xchat.threads import imported
+from airflow_provider_xchat.runtime.threads import imported
 
 if TYPE_CHECKING:
     from airflow_provider_xchat.hooks.xchat import XChatHook

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_xchat.answers import problems_of
-from airflow_provider_xchat.exceptions import XChatAnswerError, XChatInputError, problem_text
-from airflow_provider_xchat.inputs import checked_names
+from airflow_provider_xchat.advice import problem_text
+from airflow_provider_xchat.api.answers import problems_of
+from airflow_provider_xchat.api.inputs import checked_names
+from airflow_provider_xchat.exceptions import XChatAnswerError, XChatInputError
 
 __all__ = ["checked_moment", "fields_to_ask_for", "moment_of", "updated_at"]
 

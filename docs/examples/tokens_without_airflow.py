@@ -5,10 +5,9 @@ import os
 from xchat_client import Client
 from xchat_client.api.chat import get_chat_conversation
 
-from airflow_provider_xchat.auth import XChatAuth
-from airflow_provider_xchat.rotation import RotatingTokens
-from airflow_provider_xchat.token_stores import FileTokenStore
-from airflow_provider_xchat.tokens import Grant
+from airflow_provider_xchat.tokens import FileTokenStore, Grant
+from airflow_provider_xchat.tokens.auth import XChatAuth
+from airflow_provider_xchat.tokens.rotation import RotatingTokens
 
 url = os.environ.get("XCHAT_URL", "https://api.x.com")
 grant = Grant(client_id=os.environ["XCHAT_CLIENT_ID"], refresh_token=os.environ["XCHAT_REFRESH_TOKEN"])

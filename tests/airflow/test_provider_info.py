@@ -118,10 +118,9 @@ def test_an_operator_module_imports_nothing_but_operators(bare_home):
     # The package itself may be there before, as Airflow reads provider_info.
     own = {name for name in imported if name.startswith("airflow_provider_xchat.")}
     assert own == {
-        "airflow_provider_xchat.ending",
+        "airflow_provider_xchat.runtime.ending",
         "airflow_provider_xchat.operators",
-        "airflow_provider_xchat.operators.conversation_fields",
-        "airflow_provider_xchat.operators.conversations",
-        "airflow_provider_xchat.operators.rate_limited",
+        "airflow_provider_xchat.operators.base",
+        "airflow_provider_xchat.operators.bulk",
         "airflow_provider_xchat.operators.xchat",
     }

@@ -107,7 +107,7 @@ def test_another_team_costs_no_token(installation, latest_settings, wait_for):
     assert "others hold it" not in logs
     assert runs[1].requests == []
 
-    xchat = ("-m", "airflow_provider_xchat.cli")
+    xchat = ("-m", "airflow_provider_xchat.cli.definition")
     shown = json.loads(home.run(*xchat, "status", "--conn-id", "xchat_rotating", "--output", "json").out)
     assert shown["last_rotation"] is not None
     assert "is revoked" in home.run(*xchat, "logout", "--conn-id", "xchat_rotating").err

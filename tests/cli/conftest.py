@@ -159,7 +159,7 @@ class Commands:
     def login_into_a_full_disk(self, sandbox: Sandbox) -> Finished:
         """Have a printed connection go where there is no room for it."""
         code = (
-            "import os, sys; from airflow_provider_xchat.cli import main\n"
+            "import os, sys; from airflow_provider_xchat.cli.definition import main\n"
             "os.dup2(os.open('/dev/full', os.O_WRONLY), 1)\n"
             f"main(['login', '--print', 'json', '--host', '{sandbox.url}', '--client-id', '{PUBLIC_CLIENT_ID}',"
             f" '--conn-id', 'unmade', '--redirect-uri', 'http://127.0.0.1:{free_port()}/'])"

@@ -17,7 +17,7 @@ import airflow.models.variable  # noqa: F401
 import httpx  # noqa: F401
 from sqlalchemy.orm import configure_mappers
 
-from airflow_provider_xchat.cli import main
+from airflow_provider_xchat.cli.definition import main
 
 
 def run(job):

@@ -40,7 +40,7 @@ def test_it_writes_a_connection_that_works(commands, sandbox):
 
 
 def test_a_connection_that_is_there_needs_no_other_argument(commands, sandbox, take_port):
-    kept = {"timeout": 12, "store": "airflow_provider_xchat.token_stores.AirflowVariableStore", "mine": [1]}
+    kept = {"timeout": 12, "store": "airflow_provider_xchat.tokens.AirflowVariableStore", "mine": [1]}
     extra = {**kept, "client_secret": CONFIDENTIAL_CLIENT_SECRET, "refresh_token": "old", "expires_at": 5}
     members = {"description": "it's ours", "host": sandbox.url, "login": CONFIDENTIAL_CLIENT_ID, "password": "old"}
     commands.store("there", **members, extra=extra)
@@ -127,7 +127,7 @@ def test_pasting_the_url(environment, sandbox):
     """In a process of its own, as its user answers it; and with Airflow logging all it can, to its very end."""
     arguments = ["--no-browser", "--conn-id", "pasted", "--host", sandbox.url, "--client-id", PUBLIC_CLIENT_ID]
     with subprocess.Popen(
-        [sys.executable, "-m", "airflow_provider_xchat.cli", "login", "--print", "json", *arguments],
+        [sys.executable, "-m", "airflow_provider_xchat.cli.definition", "login", "--print", "json", *arguments],
         env={**environment, "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -297,7 +297,7 @@ def test_a_connection_from_the_environment_is_not_written_past(commands, sandbox
 def test_without_a_database(environment, sandbox, take_port, tmp_path):
     """In processes of its own: nothing is written, and a connection can be printed all the same."""
     bare = {**environment, "AIRFLOW_HOME": str(tmp_path), "VISITED": str(tmp_path / "visited")}
-    command = [sys.executable, "-m", "airflow_provider_xchat.cli"]
+    command = [sys.executable, "-m", "airflow_provider_xchat.cli.definition"]
     login = ("login", "--client-id", PUBLIC_CLIENT_ID, "--host", sandbox.url)
     printing = (*login, "--print", "json", "--redirect-uri", f"http://127.0.0.1:{take_port()}/")
     processes = [

@@ -8,8 +8,8 @@ import threading
 import httpx
 import pytest
 
+from airflow_provider_xchat.cli.loopback import LoopbackListener
 from airflow_provider_xchat.exceptions import XChatInputError, XChatSignInError
-from airflow_provider_xchat.loopback import LoopbackListener
 
 
 def any_state(_state):

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 
+from airflow_provider_xchat.cli.sign_in import SignIn, scopes_of
 from airflow_provider_xchat.exceptions import XChatInputError, XChatSignInError
-from airflow_provider_xchat.sign_in import SignIn, scopes_of
 
 REDIRECT_URI = "http://127.0.0.1:8723/callback"
 

@@ -64,7 +64,7 @@ def test_of_an_expired_one_with_a_store_of_its_own(commands, sandbox, tmp_path):
         "refresh_token": "r" * 20,
         "client_secret": "c" * 20,
         "expires_at": 1_700_000_000,
-        "store": "airflow_provider_xchat.token_stores.FileTokenStore",
+        "store": "airflow_provider_xchat.tokens.FileTokenStore",
         "store_kwargs": {"folder": str(tmp_path / "password-in-here")},
     }
     commands.store("expired", login="app", password="p" * 20, extra=extra)
@@ -73,7 +73,7 @@ def test_of_an_expired_one_with_a_store_of_its_own(commands, sandbox, tmp_path):
     assert shown["client"] == "app (confidential)" and shown["API URL"] == "https://api.x.com"
     assert shown["access token"].startswith("expired 2023-11-14T22:13:20+00:00 (")
     assert shown["access token"].endswith("; the next task refreshes it")
-    assert shown["token store"].startswith("airflow_provider_xchat.token_stores.FileTokenStore, key xchat_token_")
+    assert shown["token store"].startswith("airflow_provider_xchat.tokens.FileTokenStore, key xchat_token_")
     assert not any(secret in done.out for secret in ("r" * 20, "c" * 20, "p" * 20, "password-in-here"))
     assert list(tmp_path.iterdir()) == []
 
@@ -104,7 +104,7 @@ def test_of_a_connection_that_cannot_be_used(commands, sandbox, command):
     error = commands.xchat(command, "--conn-id", f"no-store-{command}").error
     assert "store is 'no.such.Store', which cannot be imported" in error
     folder = {"folder": f"{commands.folder}/airflow.db"}
-    store |= {"store": "airflow_provider_xchat.token_stores.FileTokenStore", "store_kwargs": folder}
+    store |= {"store": "airflow_provider_xchat.tokens.FileTokenStore", "store_kwargs": folder}
     commands.store(f"bad-store-{command}", login="app", extra=store)
     error = commands.xchat(command, "--conn-id", f"bad-store-{command}").error
     assert "the token store (FileTokenStore) cannot be read: NotADirectoryError" in error
@@ -184,7 +184,7 @@ def test_both_ways_to_call_it(environment, sandbox):
     processes = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for command in (
-            [sys.executable, "-m", "airflow_provider_xchat.cli", "--help"],
+            [sys.executable, "-m", "airflow_provider_xchat.cli.definition", "--help"],
             [scripts / "airflow", "xchat", "status", "--help"],
             [scripts / "airflow", "xchat", "status", "--conn-id", "nowhere"],
         )
@@ -197,6 +197,6 @@ def test_both_ways_to_call_it(environment, sandbox):
 
 
 def test_what_airflow_imports_at_every_start_is_light():
-    code = "import sys, airflow_provider_xchat.cli; print(*sys.modules)"
+    code = "import sys, airflow_provider_xchat.cli.definition; print(*sys.modules)"
     imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"airflow", "httpx", "sqlalchemy", "http.server", "webbrowser"} & set(imported)

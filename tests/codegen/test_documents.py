@@ -117,7 +117,7 @@ def test_parameters_that_are_gone_are_refused_by_name(whole_project, cut_documen
         done = whole_project.run(*command)
         assert done.returncode == 0, done.stderr
     code = """if True:
-        from airflow_provider_xchat import calls
+        from airflow_provider_xchat.api import calls
         from airflow_provider_xchat.exceptions import XChatInputError
         assert calls.get_conversation("1").arguments == {}
         for allowed in (None, ["type"]):

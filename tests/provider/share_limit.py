@@ -9,9 +9,11 @@ import time
 from airflow.models.variable import Variable
 from sqlalchemy.orm import configure_mappers
 
-from airflow_provider_xchat import attempts, calls, clients
+from airflow_provider_xchat.api import calls
 from airflow_provider_xchat.exceptions import XChatRateLimitError
 from airflow_provider_xchat.hooks.xchat import XChatHook
+from airflow_provider_xchat.sending import factory as clients
+from airflow_provider_xchat.sending import sender as attempts
 
 
 def asked(_number: int) -> int:

@@ -9,7 +9,7 @@ from collections import Counter
 from airflow.models.variable import Variable
 
 from airflow_provider_xchat.hooks.xchat import XChatHook
-from airflow_provider_xchat.rate_limits import Window
+from airflow_provider_xchat.limits.window import Window
 
 
 async def asked(hook: XChatHook) -> str:

@@ -15,7 +15,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_xchat import exceptions
-from airflow_provider_xchat.answers import conversation_answer, mark_answer
+from airflow_provider_xchat.api.answers import conversation_answer, mark_answer
 from airflow_provider_xchat.exceptions import (
     XChatAnswerError,
     XChatAPIError,

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from xchat_client.api.chat import get_chat_conversation
 from xchat_client.types import Response
 
-from airflow_provider_xchat import calls
+from airflow_provider_xchat.api import calls
 from airflow_provider_xchat.exceptions import XChatError, XChatRateLimitError
-from airflow_provider_xchat.rate_limits import Told, Window
+from airflow_provider_xchat.limits.window import Told, Window
 
 NOW = 1_790_000_000.0
 FACTS = ("status", "problems", "problem_type", "title", "detail", "request_id", "reset_at", "retry_at")

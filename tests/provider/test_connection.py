@@ -7,7 +7,7 @@ import json
 import pytest
 from airflow.sdk import Connection
 
-from airflow_provider_xchat import airflow_connections
+from airflow_provider_xchat.cli.definition import connections as airflow_connections
 from airflow_provider_xchat.connection import ConnectionSettings
 from airflow_provider_xchat.exceptions import XChatInputError
 from airflow_provider_xchat.tokens import Grant

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from airflow_provider_xchat.deadline import Connections
+from airflow_provider_xchat.sending.deadline import Connections
 
 PATIENCE = 20
 

@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 import pytest
 
-from airflow_provider_xchat.exceptions import XChatConnectionError, XChatError, to_payload
+from airflow_provider_xchat.exceptions import XChatConnectionError, XChatError
 from airflow_provider_xchat.hooks.xchat import XChatHook
 from airflow_provider_xchat.operators.xchat import GetChatConversationsOperator
+from airflow_provider_xchat.triggers.errors import to_payload
 from xchat_sandbox import running_sandbox
 
 TOKEN = "a+token/of~the~tests="

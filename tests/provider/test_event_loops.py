@@ -13,14 +13,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from airflow_provider_xchat.bulk.checkpoint import progress_of
+from airflow_provider_xchat.bulk.fetcher import ManyConversations
 from airflow_provider_xchat.connection import ConnectionSettings
-from airflow_provider_xchat.ending import EndsWhenKilled
-from airflow_provider_xchat.event_loops import run_in_own_loop
 from airflow_provider_xchat.hooks.xchat import XChatHook
-from airflow_provider_xchat.leases import this_machine_out
-from airflow_provider_xchat.many_conversations import ManyConversations
 from airflow_provider_xchat.operators.xchat import GetChatConversationOperator
-from airflow_provider_xchat.progress import progress_of
+from airflow_provider_xchat.runtime.ending import EndsWhenKilled
+from airflow_provider_xchat.runtime.event_loops import run_in_own_loop
+from airflow_provider_xchat.runtime.file_locks import host_lock
 from airflow_provider_xchat.sensors.xchat import ChatConversationUpdatedSensor
 from xchat_sandbox import PUBLIC_CLIENT_ID, generated_ids, running_sandbox
 
@@ -118,7 +118,7 @@ def test_no_refresh_begins_once_the_task_has_ended(sandbox, monkeypatch, tmp_pat
     extra = {
         "refresh_token": grant.refresh_token,
         "expires_at": 1,
-        "store": "airflow_provider_xchat.token_stores.FileTokenStore",
+        "store": "airflow_provider_xchat.tokens.FileTokenStore",
         "store_kwargs": {"folder": str(tmp_path)},
     }
     fields = {"conn_type": "xchat", "host": sandbox.url, "login": PUBLIC_CLIENT_ID, "password": grant.access_token}
@@ -138,7 +138,7 @@ def test_no_refresh_begins_once_the_task_has_ended(sandbox, monkeypatch, tmp_pat
         return any(str(frame.f_locals.get("path", "")).endswith(f"{key}.lock") for frame in frames)
 
     before = set(threading.enumerate())
-    with this_machine_out(key), signalled_when(waiting.is_set), pytest.raises(OverError):
+    with host_lock(key, 60), signalled_when(waiting.is_set), pytest.raises(OverError):
         run_in_own_loop(fetch())
     # The one that waited for the lock is still there, and takes it now.
     for thread in set(threading.enumerate()) - before:

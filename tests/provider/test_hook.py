@@ -320,7 +320,7 @@ def test_a_call_that_succeeds_leaves_a_line_in_the_log(sandbox, connection, capl
     with caplog.at_level("INFO"), XChatHook() as hook:
         hook.get_conversation(GROUP)
         hook.mark_conversation_read(GROUP, "17")
-    said = [record.getMessage() for record in caplog.records if record.name == "airflow_provider_xchat.attempts"]
+    said = [record.getMessage() for record in caplog.records if record.name == "airflow_provider_xchat.sending.sender"]
     ids = [request["transaction_id"] for request in sandbox.requests()[-2:]]
     assert [line.rpartition(", ")[0] for line in said] == [
         f"Conversation {GROUP} fetched: status 200, request id {ids[0]}",

@@ -14,8 +14,8 @@ import pytest
 
 from airflow_provider_xchat.exceptions import XChatConnectionError, XChatError, XChatInputError
 from airflow_provider_xchat.hooks.xchat import XChatHook
-from airflow_provider_xchat.token_endpoint import TokenEndpoint
 from airflow_provider_xchat.tokens import Token
+from airflow_provider_xchat.tokens.endpoint import TokenEndpoint
 
 UNUSABLE = {
     "ALL_PROXY": ["socks5://me:pass-word@127.0.0.1:1", "socks://me:pass-word@127.0.0.1:1"],

@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_xchat import calls
-from airflow_provider_xchat.exceptions import XChatInputError
-from airflow_provider_xchat.inputs import (
+from airflow_provider_xchat.api import calls
+from airflow_provider_xchat.api.inputs import (
     checked_conversation_id,
     checked_names,
     checked_seconds,
     checked_sequence_id,
 )
+from airflow_provider_xchat.exceptions import XChatInputError
 from airflow_provider_xchat.triggers.updates import fields_to_ask_for
 
 KNOWN = frozenset({"id", "type", "member_ids", "updated_at"})

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+from airflow_provider_xchat.bulk.checkpoint import progress_of
 from airflow_provider_xchat.exceptions import (
     XChatAPIError,
     XChatAuthError,
@@ -27,7 +28,6 @@ from airflow_provider_xchat.exceptions import (
     XChatServerError,
 )
 from airflow_provider_xchat.operators.xchat import GetChatConversationsOperator
-from airflow_provider_xchat.progress import progress_of
 from xchat_sandbox import generated_ids, running_sandbox
 
 FETCH = Path(__file__).with_name("fetch_many.py")

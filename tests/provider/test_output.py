@@ -12,7 +12,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
-from airflow_provider_xchat.progress import progress_of
+from airflow_provider_xchat.bulk.checkpoint import progress_of
 
 
 class TimeoutOfTheTaskError(BaseException):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_xchat.rate_limits import LONGEST, LOW, Told, Window, retry_after
+from airflow_provider_xchat.limits.window import LONGEST, LOW, Told, Window, retry_after
 
 NOW = 1_790_000_000.0
 DAY = 86_400

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_xchat.exceptions import XChatRateLimitError, XChatServerError
 from airflow_provider_xchat.hooks.xchat import XChatHook
-from airflow_provider_xchat.leases import this_machine_out
+from airflow_provider_xchat.runtime.file_locks import host_lock
 from xchat_sandbox import running_sandbox
 
 ASK = Path(__file__).with_name("share_limit.py")
@@ -116,7 +116,7 @@ def test_one_that_is_cancelled_before_it_has_taken_a_request_takes_none(limited)
     async def cancel_and_ask():
         async with XChatHook() as hook:
             sender = await hook._senders.of_loop()
-            with this_machine_out(sender._limits.of("getChatConversation")._key):
+            with host_lock(sender._limits.of("getChatConversation")._key, 60):
                 asked = asyncio.create_task(hook.aget_conversation(GROUP))
                 await asyncio.sleep(0.5)
                 asked.cancel()

@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_xchat.rotation import RotatingTokens
-from airflow_provider_xchat.token_stores import FileTokenStore
-from airflow_provider_xchat.tokens import Grant
+from airflow_provider_xchat.tokens import FileTokenStore, Grant
+from airflow_provider_xchat.tokens.rotation import RotatingTokens
 from xchat_sandbox import PUBLIC_CLIENT_ID, running_sandbox
 
 HERE = Path(__file__).parent
-FILE_STORE = "airflow_provider_xchat.token_stores.FileTokenStore"
+FILE_STORE = "airflow_provider_xchat.tokens.FileTokenStore"
 
 
 @pytest.fixture(scope="session")

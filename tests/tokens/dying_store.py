@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from airflow_provider_xchat.token_stores import AirflowVariableStore
+from airflow_provider_xchat.tokens import AirflowVariableStore
 
 
 class DyingStore(AirflowVariableStore):

@@ -9,10 +9,10 @@ import pytest
 from xchat_client import Client
 from xchat_client.api.chat import get_chat_conversation
 
-from airflow_provider_xchat.auth import XChatAuth
 from airflow_provider_xchat.exceptions import XChatAuthError, XChatInputError
 from airflow_provider_xchat.hooks.xchat import XChatHook
-from airflow_provider_xchat.token_endpoint import TokenEndpoint
+from airflow_provider_xchat.tokens.auth import XChatAuth
+from airflow_provider_xchat.tokens.endpoint import TokenEndpoint
 from xchat_sandbox import PUBLIC_CLIENT_ID
 
 GROUP = "g9000000000000000201"

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from airflow_provider_xchat.hooks.xchat import XChatHook
-from airflow_provider_xchat.token_endpoint import TokenEndpoint
+from airflow_provider_xchat.tokens.endpoint import TokenEndpoint
 from xchat_sandbox import PUBLIC_CLIENT_ID
 
 UNKNOWN = "The next task refreshes it; this test does not, so it cannot tell whether the sign-in is still good."

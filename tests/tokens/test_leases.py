@@ -13,7 +13,8 @@ import time
 import pytest
 
 from airflow_provider_xchat.exceptions import XChatTokenStoreUnusableError
-from airflow_provider_xchat.leases import Lease, file_lock, this_machine_out
+from airflow_provider_xchat.runtime.file_locks import file_lock, host_lock
+from airflow_provider_xchat.tokens.lease import Lease
 
 
 class Register:
@@ -127,7 +128,7 @@ class TestFileLock:
     def test_the_kernel_frees_a_dead_holders(self, tmp_path):
         path = tmp_path / "k.lock"
         script = (
-            "import sys, pathlib, time; from airflow_provider_xchat.leases import file_lock\n"
+            "import sys, pathlib, time; from airflow_provider_xchat.runtime.file_locks import file_lock\n"
             "with file_lock(pathlib.Path(sys.argv[1]), 1): print('in', flush=True); time.sleep(60)"
         )
         with subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE, text=True) as process:
@@ -145,7 +146,7 @@ class TestFileLock:
             folder.touch()
         else:
             folder.symlink_to(tmp_path / "elsewhere")
-        with this_machine_out("k"):
+        with host_lock("k", 60):
             pass
         assert list((tmp_path / "elsewhere").iterdir()) == []
 

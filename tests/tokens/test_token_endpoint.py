@@ -7,8 +7,8 @@ import time
 import pytest
 
 from airflow_provider_xchat.exceptions import XChatAnswerError, XChatAPIError, XChatConnectionError
-from airflow_provider_xchat.token_endpoint import TokenEndpoint
 from airflow_provider_xchat.tokens import Token
+from airflow_provider_xchat.tokens.endpoint import TokenEndpoint
 
 REFRESH = "the-refresh-token-that-was-sent"
 GOOD = {

@@ -13,7 +13,7 @@ from airflow.sdk.log import redact
 
 from airflow_provider_xchat.exceptions import XChatError, XChatInputError, XChatTokenStoreError
 from airflow_provider_xchat.hooks.xchat import XChatHook
-from airflow_provider_xchat.leases import Lease
+from airflow_provider_xchat.tokens.lease import Lease
 from xchat_sandbox import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_CLIENT_SECRET
 
 GROUP = "g9000000000000000201"

@@ -12,11 +12,12 @@ import threading
 import pytest
 
 from airflow_provider_xchat.exceptions import XChatInputError
-from airflow_provider_xchat.token_stores import AirflowVariableStore, FileTokenStore, token_store
+from airflow_provider_xchat.tokens import AirflowVariableStore, FileTokenStore
+from airflow_provider_xchat.tokens.stores import token_store
 
 USE_VARIABLES = """
 import json
-from airflow_provider_xchat.token_stores import AirflowVariableStore
+from airflow_provider_xchat.tokens import AirflowVariableStore
 
 store = AirflowVariableStore()
 said = [store.load("xchat_token_0")]
@@ -49,7 +50,7 @@ def test_variables_outside_of_a_task(tmp_path, migrated_database, airflow_enviro
 
 READ_TWICE = """
 import sys
-from airflow_provider_xchat.token_stores import AirflowVariableStore
+from airflow_provider_xchat.tokens import AirflowVariableStore
 
 try:
     from airflow.sdk.execution_time.cache import SecretCache
@@ -67,7 +68,7 @@ for _ in sys.stdin:
 
 WRITE = """
 import sys
-from airflow_provider_xchat.token_stores import AirflowVariableStore
+from airflow_provider_xchat.tokens import AirflowVariableStore
 
 AirflowVariableStore().save("xchat_token_0", sys.argv[1])
 """
@@ -117,8 +118,8 @@ def test_a_variable_of_another_fernet_key_is_not_absent(reader):
 
 SHARE_LIMIT = """
 import json, sys, time
-from airflow_provider_xchat.shared_limits import SharedLimit
-from airflow_provider_xchat.token_stores import AirflowVariableStore
+from airflow_provider_xchat.limits.shared import SharedLimit
+from airflow_provider_xchat.tokens import AirflowVariableStore
 
 store, limit, said = AirflowVariableStore(), SharedLimit("xchat_rate_limit_0"), []
 for left, gone in ((9, False), (8, True), (7, True)):
@@ -212,7 +213,7 @@ class TestDottedPath:
         assert isinstance(token_store(), AirflowVariableStore)
 
     def test_a_class_with_its_arguments(self, tmp_path):
-        path = "airflow_provider_xchat.token_stores.FileTokenStore"
+        path = "airflow_provider_xchat.tokens.FileTokenStore"
         token_store(path, {"folder": str(tmp_path / "here")}).save("k", "one")
         assert (tmp_path / "here" / "k.json").exists()
 
@@ -222,8 +223,8 @@ class TestDottedPath:
             ("no_such_module.Store", {}, r"store is 'no_such_module\.Store', which cannot be imported"),
             ("json.NoSuch", {}, "which cannot be imported .*NoSuch"),
             (".Store", {}, "which cannot be imported"),
-            ("airflow_provider_xchat.token_stores.FileTokenStore", {}, "cannot be made with store_kwargs"),
-            ("airflow_provider_xchat.token_stores.FileTokenStore", {"path": 1}, "cannot be made with store_kw"),
+            ("airflow_provider_xchat.tokens.FileTokenStore", {}, "cannot be made with store_kwargs"),
+            ("airflow_provider_xchat.tokens.FileTokenStore", {"path": 1}, "cannot be made with store_kw"),
             ("collections.OrderedDict", {}, "gives a OrderedDict, which lacks load, save or delete"),
             ("json.decoder", {}, "cannot be made"),
         ],

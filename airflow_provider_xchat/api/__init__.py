@@ -1,0 +1,1 @@
+"""X's calls and responses: no network, no tokens."""

@@ -1,0 +1,1 @@
+"""Many conversations in one task."""

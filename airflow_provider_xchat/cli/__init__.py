@@ -1,0 +1,1 @@
+"""The command line: `xchat login`, `status` and `logout`."""

@@ -1,0 +1,1 @@
+"""X's rate limits, shared by all tasks of an account."""

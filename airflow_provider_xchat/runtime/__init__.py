@@ -1,0 +1,1 @@
+"""What the provider needs of Airflow and of the machine."""

@@ -1,0 +1,1 @@
+"""Send calls: rate limit, token, retries, deadline."""

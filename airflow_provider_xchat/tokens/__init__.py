@@ -1,0 +1,7 @@
+"""Tokens: what they are, where they are kept, and how they rotate."""
+
+from airflow_provider_xchat.runtime.variables import AirflowVariableStore
+from airflow_provider_xchat.tokens.model import Grant, LockingTokenStore, Token, TokenStore
+from airflow_provider_xchat.tokens.stores import FileTokenStore
+
+__all__ = ["AirflowVariableStore", "FileTokenStore", "Grant", "LockingTokenStore", "Token", "TokenStore"]
