@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo up test test-documents test-matrix support-table soak lint generate check bench peers docs docs-serve constraints matrix-constraints clean
+.PHONY: help setup demo up test test-all test-documents test-matrix support-table soak lint generate check bench peers docs docs-serve constraints matrix-constraints clean
 
 help:
 	@echo "make demo      Airflow runs the example DAG against a local X Chat sandbox"
 	@echo "make up        Airflow's web UI with the example DAGs and a sandbox, until Ctrl-C"
-	@echo "make test      the test suite"
+	@echo "make test      the tests, and the example DAG in Airflow; 6 minutes on 2 cores"
+	@echo "make test-all  all tests, also the slow ones and those in real Airflow, a browser and Celery; 30 minutes"
 	@echo "make test-documents the client of each of X's documents (in ../shared/upstream), and the tests of the contract"
 	@echo "make test-matrix    the wheel beside each release of Airflow"
 	@echo "make support-table  the same, and the README's table of versions from it"
@@ -38,26 +39,35 @@ demo: $(READY)
 up: $(READY)
 	@$(BIN)/python -m demo.up
 
+# Many tests wait, so that there may be more workers than cores.
+WORKERS ?= 4
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
+
 test: $(READY)
-	@echo "==> running the test suite"
-	@$(BIN)/python -m pytest --ignore=tests/airflow/matrix -m 'not upstream' $(ARGS)
+	@echo "==> running the tests, with the example DAG in Airflow"
+	@$(PYTEST) -m 'not slow and not upstream' \
+	  tests/unit tests/client tests/sandbox tests/codegen tests/docs tests/system/test_example_dag.py $(ARGS)
+
+test-all: $(READY)
+	@echo "==> running all tests: those that are slow, and those in real Airflow, a browser and Celery"
+	@$(PYTEST) tests $(ARGS)
 
 test-documents: $(READY)
 	@echo "==> trying each of X's documents, where they lie beside the project"
-	@$(BIN)/python -m pytest -m upstream tests/codegen $(ARGS)
+	@$(PYTEST) -m upstream tests/codegen $(ARGS)
 
 test-matrix: $(READY)
 	@echo "==> trying the wheel beside each release of Airflow"
-	@$(BIN)/python -m pytest tests/airflow/matrix $(ARGS)
+	@$(BIN)/python -m pytest tests/system/matrix $(ARGS)
 
 support-table: $(READY)
-	@$(BIN)/python -m pytest tests/airflow/matrix --write-support-table
+	@$(BIN)/python -m pytest tests/system/matrix --write-support-table
 
 # One round at least: 2 Celery workers, 200 tasks, a token that expires all the time, a worker that is killed.
 MINUTES ?= 30
 soak: $(READY)
 	@echo "==> several machines, for $(MINUTES) minutes"
-	@XCHAT_SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest tests/airflow/celery $(ARGS)
+	@XCHAT_SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest tests/system/celery $(ARGS)
 
 lint: $(READY)
 	@echo "==> ruff"
@@ -101,6 +111,6 @@ constraints: $(READY)
 
 # What Celery and Postgres need beside that, and what old releases of Airflow had beside them.
 matrix-constraints: $(READY)
-	$(BIN)/python tests/airflow/matrix/write_constraints.py
-	$(BIN)/uv pip compile pyproject.toml tests/airflow/celery/requirements.in --constraint constraints.txt --quiet \
-	  --python-version 3.11 --no-emit-index-url --no-annotate --no-header --output-file tests/airflow/celery/constraints.txt
+	$(BIN)/python tests/system/matrix/write_constraints.py
+	$(BIN)/uv pip compile pyproject.toml tests/system/celery/requirements.in --constraint constraints.txt --quiet \
+	  --python-version 3.11 --no-emit-index-url --no-annotate --no-header --output-file tests/system/celery/constraints.txt

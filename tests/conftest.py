@@ -22,11 +22,21 @@ from typing import Any
 
 import pytest
 
+HERE = Path(__file__).parent
+
 # Airflow reads its settings when it is first imported: none of the person's who runs the tests, and a home to leave.
 for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
     del os.environ[name]
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="xchat-tests-")
 atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share an Airflow, or one run of the benchmarks, in one process of pytest-xdist."""
+    for item in items:
+        folders = item.path.relative_to(HERE).parts[:-1]
+        if folders[0] in {"system", "benchmarks"}:
+            item.add_marker(pytest.mark.xdist_group("/".join(folders)))
 
 
 @dataclass(frozen=True)

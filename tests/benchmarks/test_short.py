@@ -11,6 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
+pytestmark = pytest.mark.slow
+
 CALLERS = ["httpx", "requests", "xdk", "generated client", "hook"]
 PROFILED = ["httpx", "generated client", "hook"]
 PARSERS = [

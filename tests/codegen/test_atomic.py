@@ -19,6 +19,7 @@ def client_of(project):
     return {name: data for name, data in project.snapshot().items() if name.startswith("generated/xchat_client/")}
 
 
+@pytest.mark.slow
 def test_generate_killed_at_any_moment(project):
     old = client_of(project)
     overlay = project.path("codegen/overlay.yaml")
@@ -44,6 +45,7 @@ def test_generate_killed_at_any_moment(project):
         assert [path.name for path in project.path("generated").iterdir()] == ["xchat_client"]
 
 
+@pytest.mark.slow
 def test_the_swap_killed_at_any_moment(tmp_path):
     contents = {}
     for name in ("one", "two"):

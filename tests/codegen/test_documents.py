@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 UPSTREAM = ROOT.parent / "shared" / "upstream"
-PACKAGES = ("airflow_provider_xchat", "xchat_sandbox", "tests/client", "tests/provider", "tests/sandbox")
+PACKAGES = ("airflow_provider_xchat", "xchat_sandbox", "tests/client", "tests/unit", "tests/sandbox")
 
 
 def with_every_schema_renamed(cut: dict[str, Any]) -> dict[str, Any]:
@@ -88,6 +88,7 @@ def passes(project, document, *, is_typed=True):
     assert "skipped" not in done.stdout and "deselected" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", FIXTURES.values(), ids=FIXTURES)
 def test_the_contract_holds_with_a_document_that_has_changed(whole_project, cut_document, change):
     document = whole_project.path("published.json")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 CREW, ON_CALL, BOARD = (f"g900000000000000020{number}" for number in (1, 2, 3))
 CONVERSATION = "/2/chat/conversations"
 
-# Examples that are no DAGs, and the one that needs a triggerer, which tests/airflow/deployment runs.
+# Examples that are no DAGs, and the one that needs a triggerer, which tests/system/deployment runs.
 SCRIPTS = {"client_alone.py", "tokens_without_airflow.py", "test_with_sandbox.py"}
 UPDATES = "example_xchat_conversation_updates.py"
 

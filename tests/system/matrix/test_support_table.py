@@ -22,7 +22,7 @@ def cells(tried):
     examples = f"{len(tried.succeeded)} of {len(tried.run)}"
     if only_read := set(tried.imported["dags"]) - tried.run:
         examples += f", {len(only_read)} only read"
-    links = [f"[{name}](tests/airflow/matrix/{file})" for name, file in SHOWN_BY.items()]
+    links = [f"[{name}](tests/system/matrix/{file})" for name, file in SHOWN_BY.items()]
     return (
         tried.imported["airflow"],
         tried.imported["python"].rpartition(".")[0],

@@ -21,7 +21,7 @@ from airflow_provider_xchat.exceptions import XChatAPIError, XChatError
 from airflow_provider_xchat.hooks.xchat import XChatHook
 from xchat_sandbox import generated_ids, running_sandbox
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "errors.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "errors.md"
 OPERATIONS = ("getChatConversation", "markChatConversationRead")
 MODES = ("sync", "async")
 

@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
+
+RUN = {
+    "example": (
+        "example_xchat_conversation",
+        {"conversation_id": "g9000000000000000202", "seen_until_sequence_id": "2000000000000000099"},
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def runs(airflow_home, run_dags, sandbox):
+    """The example alone, so that ``make test`` need not wait for the others."""
+    return run_dags(airflow_home, RUN, sandbox, connections={})
+
 
 def test_succeeds(runs):
     run = runs["example"]

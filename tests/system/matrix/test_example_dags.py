@@ -2,7 +2,7 @@
 The example DAGs of the package, beside each release: read without a network, and run against the sandbox.
 
 ``example_xchat_watch_updates`` is read and not run: it runs when its asset has an event, which takes a scheduler and a
-triggerer. tests/airflow/updates has both, for DAGs that are scheduled in the same way.
+triggerer. tests/system/updates has both, for DAGs that are scheduled in the same way.
 """
 
 from __future__ import annotations

@@ -60,10 +60,6 @@ SCENARIOS: dict[str, tuple[int, Any]] = {
 # Each run by a name of ours: the DAG and the run's configuration.
 Runs = dict[str, tuple[str, dict[str, Any] | None]]
 RUNS: Runs = {
-    "example": (
-        "example_xchat_conversation",
-        {"conversation_id": "g9000000000000000202", "seen_until_sequence_id": "2000000000000000099"},
-    ),
     "field_lists": ("field_lists", None),
     "field_lists_native": ("field_lists_native", None),
     "templated_ids": ("templated_ids", None),

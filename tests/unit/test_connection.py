@@ -7,7 +7,7 @@ import json
 import pytest
 from airflow.sdk import Connection
 
-from airflow_provider_xchat.cli.definition import connections as airflow_connections
+from airflow_provider_xchat.cli import connections
 from airflow_provider_xchat.connection import ConnectionSettings
 from airflow_provider_xchat.exceptions import XChatInputError
 from airflow_provider_xchat.tokens import Grant
@@ -64,7 +64,7 @@ def test_an_extra_that_is_no_object(extra):
     with pytest.raises(XChatInputError, match="connection 'c' has an extra that is JSON but not an object") as caught:
         ConnectionSettings.of(stored_with(extra))
     with pytest.raises(XChatInputError, match="an extra that is JSON but not an object"):
-        airflow_connections._fields(stored_with(extra))
+        connections._fields(stored_with(extra))
     assert "sec-ret" not in str(caught.value)
 
 

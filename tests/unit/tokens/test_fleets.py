@@ -6,7 +6,11 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from airflow_provider_xchat.hooks.xchat import XChatHook
+
+pytestmark = pytest.mark.slow
 
 GROUP = "g9000000000000000201"
 ROUNDS = 50

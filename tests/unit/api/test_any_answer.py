@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from xchat_client.api.chat import get_chat_conversation
@@ -39,6 +40,7 @@ HEADERS = st.dictionaries(st.sampled_from(NAMES), VALUE, max_size=5)
 CALLS = [calls.get_conversation("g1"), calls.mark_conversation_read("g1", "1")]
 
 
+@pytest.mark.slow
 @settings(max_examples=10_000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(value=JSON, status=STATUS, headers=HEADERS)
 def test_nothing_else_escapes(value, status, headers):
