@@ -98,7 +98,7 @@ def one_task(_number: int) -> None:
         except XChatRateLimitError as error:
             if error.retry_at is None:
                 raise
-            time.sleep(max(error.retry_at.timestamp() - time.time(), 0) + random.random())  # noqa: S311
+            time.sleep(max(error.retry_at.timestamp() - time.time(), 0) + random.random())
         else:
             return
 

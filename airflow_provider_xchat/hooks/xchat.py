@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from xchat_client import Client
 
     from airflow_provider_xchat.api.calls import Call
-    from airflow_provider_xchat.sending.sender import Attempts
+    from airflow_provider_xchat.sending.sender import Sender
 
 __all__ = ["XChatHook"]
 
@@ -101,7 +101,7 @@ class XChatHook(BaseHook):
         self.xchat_conn_id = str(xchat_conn_id)
         self.deadline = deadline
         self.rate_limit_wait = rate_limit_wait
-        self._senders = Senders(self._settings, self._made)
+        self._senders = Senders(self._settings, self._make_sender)
         self._lineage: Any = None
         self._is_static = False
         #: for operators and sensors, which Airflow may run in an event loop's thread, such as dag.test() in a notebook
@@ -131,13 +131,13 @@ class XChatHook(BaseHook):
         :raises XChatInputError: when the connection cannot be used
         """
         self._refuse_in_event_loop("await asyncio.to_thread(hook.get_conn)")
-        return self._senders.of_threads().client
+        return self._senders.for_threads().client
 
     def get_conn(self) -> Client:
         """Return :attr:`client`, under the name that every hook has for it."""
         return self.client
 
-    def _made(self, settings: ConnectionSettings) -> Attempts:
+    def _make_sender(self, settings: ConnectionSettings) -> Sender:
         try:
             from airflow.sdk.lineage import get_hook_lineage_collector
         except ImportError:  # before Airflow 3.2
@@ -145,11 +145,11 @@ class XChatHook(BaseHook):
                 get_hook_lineage_collector,
             )
 
-        from airflow_provider_xchat.sending.factory import attempts
+        from airflow_provider_xchat.sending.factory import make_sender
 
         self._lineage = get_hook_lineage_collector()
         self._is_static = settings.grant is None
-        return attempts(
+        return make_sender(
             settings,
             self.xchat_conn_id,
             deadline=checked_seconds("deadline", self.deadline),

@@ -1,62 +1,56 @@
-"""
-The rate limit of an account and an operation, shared by all tasks: kept in an Airflow Variable, and in memory.
-
-Variables have no compare-and-swap. Among the processes of one machine a lock on a file keeps updates apart; two
-machines that take the last request in the same instant may send one too many, which X answers with a 429 that all of
-them learn from.
-"""
+"""Rate limits shared by all tasks of an account: each request is reserved before it is sent."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-import logging
-import math
 import random
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TypeVar
+from functools import partial
+from typing import NamedTuple
 
 from airflow_provider_xchat.exceptions import XChatConnectionError, XChatRateLimitError
-from airflow_provider_xchat.limits.window import AWAITED, Told, Window
-from airflow_provider_xchat.runtime.file_locks import host_lock
-from airflow_provider_xchat.runtime.variables import AirflowVariableStore
+from airflow_provider_xchat.limits.headers import RateLimitHeaders
+from airflow_provider_xchat.limits.store import WindowStore
+from airflow_provider_xchat.limits.window import PROBE_TIMEOUT_SECONDS, Window
+from airflow_provider_xchat.runtime.threads import in_thread
 
-__all__ = ["SharedLimit", "SharedLimits"]
+__all__ = ["Reservation", "Reset", "SharedLimit", "SharedLimits"]
 
-log = logging.getLogger(__name__)
+# How long to wait before looking again for the headers of a request in flight.
+_LOOK_AGAIN_SECONDS = 0.2
 
-Result = TypeVar("Result")
 
-_DESCRIPTION = "What X said of a rate limit; airflow-provider-xchat keeps to it. It may be deleted."
-# How long (seconds) to do without Variables after they failed.
-_WITHOUT = 60.0
-# How long (seconds) to do without a Variable that is not there after it was written.
-_UNREADABLE = 900.0
-# How long (seconds) an update may keep others of this machine waiting, before they go on without it.
-_LOCKED = 5.0
-# How long (seconds) to wait before looking again for what the first request was told.
-_LOOK_AGAIN = 0.2
+class Reset(NamedTuple):
+    """
+    When the next request may be sent after a refusal.
 
-_jitter = random.SystemRandom().random
+    :param at: the time; None when waiting is no use
+    :param is_guess: whether X has not given that time
+    """
+
+    at: datetime | None = None
+    is_guess: bool = False
 
 
 class SharedLimits:
     """
-    The limits of an account, one for each operation.
+    Rate limits of an account, one for each operation.
 
-    :param account: what tells the account from others; only a hash of it is written anywhere
+    :param account: identifies the account; only a hash of it is written anywhere
     """
 
     def __init__(self, account: str) -> None:
         self._account = hashlib.sha256(account.encode()).hexdigest()[:16]
         self._by_operation: dict[str, SharedLimit] = {}
 
-    def of(self, operation_id: str) -> SharedLimit:
+    def for_operation(self, operation_id: str) -> SharedLimit:
         """
-        Give the limit of an operation.
+        Return the limit of an operation.
 
         :param operation_id: its operationId
         :return: the limit, the same one at each call
@@ -70,151 +64,163 @@ class SharedLimits:
 
 class SharedLimit:
     """
-    One rate limit. Made for use by many threads.
+    Rate limit shared by all tasks of an account. Made for use by many threads and coroutines.
 
-    What ends on ``_at_once`` asks nobody, and may be called in an event loop; the rest waits for files and Variables.
-
-    :param key: the name of the Variable
+    :param key: the key of the Airflow Variable that holds the window
     """
 
     def __init__(self, key: str) -> None:
-        self._key = key
-        self._variables = AirflowVariableStore(_DESCRIPTION)
-        self._updating = threading.RLock()
-        self._window = Window()
-        self._shared: str | None = None
-        #: what the Variable says, by the clock of who wrote it
-        self._read = Window()
-        self._without_until = 0.0
+        self.key = key
+        self._store = WindowStore(key)
 
-    def taken_at_once(self) -> bool:
+    @contextmanager
+    def reserve(self, request: str, patience: float) -> Iterator[Reservation]:
         """
-        Take a request where so many are left that they need not be counted one by one.
-
-        :return: whether it may be sent; if not, :meth:`taking` has to be gone through
-        """
-        window = self._window
-        if not window.plenty(time.time()):
-            return False
-        if window.left is not None:
-            # Two threads may take the same one; X's next answer sets it right.
-            self._window = replace(window, left=window.left - 1)
-        return True
-
-    def taking(self, request: str, patience: float, cancelled: threading.Event | None = None) -> Iterator[float]:
-        """
-        Take a request: once this has come to its end, it may be sent.
+        Reserve a request, and wait for it if none is left. A reservation that is not settled is given back.
 
         :param request: method and path, for the error
         :param patience: how long to wait at most (seconds)
-        :param cancelled: set by who waits for this in a thread, and does not any more: nothing is taken from then on
-        :return: pauses to make meanwhile (seconds)
-        :raises XChatRateLimitError: when that would take longer; ``retry_at`` says how long
-        :raises XChatConnectionError: when X answers none of the requests that are under way, so that nobody knows how
-            many there are
+        :return: a context manager that gives the reservation
+        :raises XChatRateLimitError: on entering, when the wait would be longer; ``retry_at`` says how long
+        :raises XChatConnectionError: on entering, when X answers none of the requests in flight, so that the number
+            of requests that it allows is unknown
         """
+        reservation = Reservation(self._store)
+        try:
+            if not reservation.acquire_at_once():
+                for pause in reservation.waits(request, patience):
+                    time.sleep(pause)
+            yield reservation
+        finally:
+            if reservation.close():
+                reservation.give_back()
+
+    @asynccontextmanager
+    async def areserve(self, request: str, patience: float) -> AsyncIterator[Reservation]:
+        """Do the same as :meth:`reserve`, as a coroutine; threads wait for files and Variables."""
+        reservation = Reservation(self._store)
+        try:
+            if not reservation.acquire_at_once():
+                waits = reservation.waits(request, patience)
+                while (pause := await in_thread(next, waits, None)) is not None:  # noqa: ASYNC110  no event: X decides
+                    await asyncio.sleep(pause)
+            yield reservation
+        finally:
+            if reservation.close():
+                # Also after a cancellation, so nothing is awaited.
+                asyncio.get_running_loop().run_in_executor(None, reservation.give_back)
+
+
+class Reservation:
+    """
+    One request that is reserved in a rate limit.
+
+    :param store: where the window is
+    """
+
+    def __init__(self, store: WindowStore) -> None:
+        self._store = store
+        self._has_waited = self._is_counted = False
+        self._is_open = True
+
+    def settle(self, headers: Mapping[str, str], *, refused: bool) -> Reset:
+        """
+        Update the limit from a response, for all who share it.
+
+        :param headers: the headers of the response
+        :param refused: whether X refused the request because of the limit
+        :return: when the next request may be sent after a refusal
+        """
+        self.close()
+        if not refused and self._update_in_memory(headers):
+            return Reset()
+        return self._update(headers, refused=refused)
+
+    async def asettle(self, headers: Mapping[str, str], *, refused: bool) -> Reset:
+        """Do the same as :meth:`settle`, as a coroutine."""
+        self.close()
+        if not refused and self._update_in_memory(headers):
+            return Reset()
+        return await in_thread(self._update, headers, refused=refused)
+
+    def acquire_at_once(self) -> bool:
+        """Return whether so many requests are left that this one need not be counted."""
+        window = self._store.window
+        if not window.has_plenty(time.time()):
+            return False
+        if window.left is not None:
+            # Two threads may take the same one; X's next response corrects it.
+            self._store.window = replace(window, left=window.left - 1)
+        return True
+
+    def waits(self, request: str, patience: float) -> Iterator[float]:
+        """
+        Yield the pauses to make until the request is reserved; see :meth:`SharedLimit.reserve`.
+
+        :param request: method and path, for the error
+        :param patience: how long to wait at most (seconds)
+        :return: seconds
+        """
+        self._has_waited = True
         began = time.time()
         give_up_at = began + patience
-
-        def take(window: Window) -> tuple[Window, float | None]:
-            return (window, None) if cancelled is not None and cancelled.is_set() else window.take(time.time())
-
-        while True:
-            window, until = self._changed(take)
-            if until is None:
-                return
-            if window.pending and time.time() - began < AWAITED:
-                # An answer is on its way, or another request goes ahead.
-                yield _LOOK_AGAIN * (0.5 + _jitter())
-            elif window.pending and until > give_up_at:
+        while (until := self._store.change(self._acquire)) is not None:
+            window = self._store.window
+            if window.is_awaiting_headers and time.time() - began < PROBE_TIMEOUT_SECONDS:
+                # A response is on its way, or another request goes ahead.
+                yield _LOOK_AGAIN_SECONDS * random.uniform(0.5, 1.5)
+            elif until <= give_up_at:
+                yield max(until - time.time(), 0.0) + random.random()
+            elif window.is_awaiting_headers:
                 raise XChatConnectionError(
-                    f"{request} was not sent: the requests that are under way have had no answer for {AWAITED:.0f} s,"
-                    " so it is unknown how many X lets through",
+                    f"{request} was not sent: the requests in flight have had no answer for"
+                    f" {PROBE_TIMEOUT_SECONDS:.0f} s, so it is unknown how many requests X allows",
                     nothing_sent=True,
                     request=request,
                 )
-            elif until > give_up_at:
-                raise XChatRateLimitError.unsent(
-                    request, datetime.fromtimestamp(until, UTC), is_guess=window.has_guessed_end
-                )
             else:
-                yield max(until - time.time(), 0.0) + _jitter()
+                reset = datetime.fromtimestamp(until, UTC)
+                raise XChatRateLimitError.unsent(request, reset, is_guess=window.has_guessed_end)
 
-    def learned_at_once(self, headers: Mapping[str, str]) -> bool:
-        """
-        Learn from an answer that nobody else needs to know of.
+    def close(self) -> bool:
+        """Return whether it was still open; from now on it reserves nothing any more."""
+        was_open, self._is_open = self._is_open, False
+        return was_open
 
-        :param headers: the answer's, which is no refusal
-        :return: whether it was such an answer; if not, it is for :meth:`learn`
-        """
-        now = time.time()
-        window = self._window.after(Told.by(headers, now, refused=False), now, refused=False)
-        if not (self._window.plenty(now) and window.plenty(now)):
+    def give_back(self) -> None:
+        """Let another request find out how many are left, and count this one no more for the day."""
+        window = self._store.window
+        if self._has_waited and not (self._is_counted and window.day_left is None and not window.is_probing):
+            # A thread may still be reserving it, so whether it is counted is certain only under the lock.
+            self._store.change(lambda window: (window.released() if self._is_counted else window, None))
+
+    def _acquire(self, window: Window) -> tuple[Window, float | None]:
+        if not self._is_open:  # cancelled while a thread waited for the lock
+            return window, None
+        window, until = window.acquire(time.time())
+        self._is_counted = until is None
+        return window, until
+
+    def _update_in_memory(self, headers: Mapping[str, str]) -> bool:
+        """Update the window of this process alone, where no other process needs to know; return whether it did."""
+        if self._is_counted:
             return False
-        self._window = window
+        now = time.time()
+        read = RateLimitHeaders.from_headers(headers, now, refused=False)
+        window = self._store.window.updated(read, now, refused=False)
+        if not (self._store.window.has_plenty(now) and window.has_plenty(now)):
+            return False
+        self._store.window = window
         return True
 
-    def learn(self, headers: Mapping[str, str], *, refused: bool) -> tuple[datetime | None, bool]:
-        """
-        Learn from an answer, for all who share the limit.
-
-        :param headers: the answer's
-        :param refused: whether it says that the limit is used up
-        :return: when the next request may be sent, after a refusal, and whether X has not given that time; None when
-            waiting is no use any more
-        """
+    def _update(self, headers: Mapping[str, str], *, refused: bool) -> Reset:
         now = time.time()
-        told = Told.by(headers, now, refused=refused)
+        read = RateLimitHeaders.from_headers(headers, now, refused=refused)
+        return self._store.change(partial(self._updated, read, now, refused))
 
-        def change(window: Window) -> tuple[Window, bool]:
-            return window.after(told, now, refused=refused), refused and window.given_up(now)
-
-        window, given_up = self._changed(change)
-        if given_up or not refused or window.ends_at is None:
-            return None, False
-        return datetime.fromtimestamp(window.ends_at, UTC), window.has_guessed_end
-
-    def untold(self) -> None:
-        """Let somebody else find out how many requests there are, where this one has not."""
-        with self._updating:
-            if self._window.scouting:
-                self._changed(lambda window: (Window() if window.scouting else window, None))
-
-    def _changed(self, change: Callable[[Window], tuple[Window, Result]]) -> tuple[Window, Result]:
-        with self._updating, host_lock(self._key, _LOCKED):
-            self._load()
-            self._window, result = change(self._window)
-            self._save()
-            return self._window, result
-
-    def _load(self) -> None:
-        if time.monotonic() < self._without_until:
-            return
-        try:
-            found = self._variables.peek(self._key)
-        except Exception as error:  # noqa: BLE001  whatever Airflow raises: what is known in this process is enough
-            self._do_without(error)
-            return
-        if found is None and self._shared is not None:
-            # It was removed, or is another team's: going on would overwrite the window of those who can read it.
-            self._without_until = time.monotonic() + _UNREADABLE
-            log.warning("%s cannot be read any more: the limit is not shared for %.0f s", self._key, _UNREADABLE)
-        self._shared = found
-        if found is not None:
-            self._read = Window.from_json(found, math.inf)
-            self._window = self._window.merged(Window.from_json(found, time.time()))
-
-    def _save(self) -> None:
-        if self._window == self._read or time.monotonic() < self._without_until:
-            return
-        text = self._window.to_json(time.time())
-        try:
-            self._variables.save(self._key, text)
-        except Exception as error:  # noqa: BLE001  as above
-            self._do_without(error)
-        else:
-            self._shared, self._read = text, self._window
-
-    def _do_without(self, error: Exception) -> None:
-        self._without_until = time.monotonic() + _WITHOUT
-        log.debug("rate limits are not shared for now: %s", type(error).__name__)
+    def _updated(self, read: RateLimitHeaders, now: float, refused: bool, window: Window) -> tuple[Window, Reset]:
+        window = window.landed() if self._is_counted else window
+        updated = window.updated(read, now, refused=refused)
+        if not refused or updated.ends_at is None or window.has_given_up(now):
+            return updated, Reset()
+        return updated, Reset(datetime.fromtimestamp(updated.ends_at, UTC), updated.has_guessed_end)

@@ -1,85 +1,39 @@
 """
-What X's answers say of its rate limits, and what follows for the next request. Pure: no clock, no network, no Airflow.
+Rate-limit window of an account and an operation. Pure: no clock, no network, no Airflow.
 
-X counts the requests of an account to an operation in windows, and says with each answer how many are left and when
-the window ends; a second family of headers does the same for a day. A :class:`Window` is what is known of that. Those
-who share one take their requests from it before they send them, so that no request is sent only to be refused.
+X counts the requests of an account to an operation in windows, and says with each response how many are left and when
+the window ends; a second family of headers does the same for a day. A :class:`Window` holds what is known of both. All
+who share one reserve their requests in it before they send them, so that no request is sent only to be refused.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import Any, Self
 
-__all__ = ["AWAITED", "LOW", "Told", "Window", "retry_after"]
+from airflow_provider_xchat.limits.headers import (
+    MAX_DAY_SECONDS,
+    MAX_WAIT_SECONDS,
+    ROUNDING_SECONDS,
+    RateLimitHeaders,
+)
 
-#: X's windows are that long (seconds); nobody waits longer, other than for a daily limit.
-LONGEST = 900.0
-#: how much farther ahead (seconds) an end is still believed, as clocks tell whole seconds
-_ROUNDING = 5.0
-#: how far apart (seconds) two answers may tell the end of one window, as ends are whole seconds
-_SAME = 2.0
-#: how long (seconds) to wait in place of a time that is not believed: with what keeps tasks apart, within LONGEST
-_UNBELIEVED = 840.0
-# A minute more, as clocks differ.
-_DAY = 86_460.0
-#: how long (seconds) the others wait for the answer that says how many requests there are, or when the window ends
-AWAITED = 10.0
-#: how long (seconds) a window is taken for used up whose end nobody has told
-_UNTOLD = 60.0
-#: the first wait (seconds) after a 429 that does not say when to come back; the next ones double
-_BLIND = 15.0
-#: with more than that left, requests are not taken one by one
-LOW = 64
+__all__ = ["COUNT_BELOW", "PROBE_TIMEOUT_SECONDS", "Window"]
 
-_DAILY = [(f"{family}-remaining", f"{family}-reset") for family in ("x-user-limit-24hour", "x-app-limit-24hour")]
-
-
-@dataclass(frozen=True)
-class Told:
-    """
-    What an answer's headers say, as far as it can be believed.
-
-    :param limit: requests that a window allows
-    :param left: requests that may still be sent in it
-    :param resets_at: when it ends (epoch seconds of our clock)
-    :param closed_until: until when nothing may be sent at all (epoch seconds of our clock)
-    :param is_guess: whether that is our own choice, in place of a time that cannot be right
-    """
-
-    limit: int | None = None
-    left: int | None = None
-    resets_at: float | None = None
-    closed_until: float | None = None
-    is_guess: bool = False
-
-    @classmethod
-    def by(cls, headers: Mapping[str, str], now: float, *, refused: bool) -> Self:
-        """
-        Read the headers of an answer.
-
-        :param headers: by names in any case
-        :param now: when it came (epoch seconds)
-        :param refused: whether it says that a limit is used up
-        :return: what they say
-        """
-        headers = dict(headers.items())  # looked into six times at least; in those of httpx each time from the top
-        limit, left = _count(headers.get("x-rate-limit-limit")), _count(headers.get("x-rate-limit-remaining"))
-        resets_at = _moment(headers, "x-rate-limit-reset", now, LONGEST)
-        closed = [_moment(headers, reset, now, _DAY) for daily, reset in _DAILY if _count(headers.get(daily)) == 0]
-        used_up = left == 0 or (refused and left is None)
-        if used_up and resets_at is not None:
-            closed.append(resets_at)
-        if refused or used_up:
-            closed.append(retry_after(headers, now))
-        known = [moment for moment in closed if moment is not None]
-        closed_until = max(known, default=None)
-        return cls(limit, left, resets_at, closed_until, closed_until == now + _UNBELIEVED)
+#: how far apart two responses may report the end of one window, as ends are whole seconds
+_SAME_END_SECONDS = 2.0
+#: how long the others wait for the response that says how many requests there are, or when the window ends
+PROBE_TIMEOUT_SECONDS = 10.0
+#: how long a request may be in flight before it counts as lost
+_IN_FLIGHT_SECONDS = 60.0
+#: how long to treat a window as exhausted when its end is unknown
+_DEFAULT_WINDOW_SECONDS = 60.0
+#: the first wait after a 429 without a reset; the next ones double
+_FIRST_BACKOFF_SECONDS = 15.0
+#: with more requests left than this, they are not counted one by one
+COUNT_BELOW = 64
 
 
 @dataclass(frozen=True)
@@ -87,233 +41,234 @@ class Window:
     """
     What is known of the requests that may be sent.
 
-    :param limit: how many a window allows; None when nobody has said so yet
-    :param left: how many may still be sent; None when that is not known
-    :param ends_at: when the window ends (epoch seconds); None when it is not known whether there is one
-    :param told: whether X said when it ends
-    :param refused_since: when X began to refuse without saying for how long (epoch seconds)
-    :param is_guess: whether ``ends_at`` is our own choice, in place of a time that cannot be right
+    :param limit: requests that a window allows; None when X has not reported it yet
+    :param left: requests that may still be sent; None when that is unknown
+    :param ends_at: when the window ends (epoch seconds); None when it is unknown whether there is one
+    :param is_reported: whether X reported that end
+    :param refused_since: start of the current series of refusals without a reset (epoch seconds)
+    :param is_guess: whether ``ends_at`` is our own choice, as X sent no time that can be right
+    :param day_left: requests that X said are left of the day; None when it has not said so
+    :param day_ends_at: when the day ends (epoch seconds)
+    :param in_flight: requests that were counted and have no response yet
+    :param acquired_at: when the last of them was reserved (epoch seconds)
     """
 
     limit: int | None = None
     left: int | None = None
     ends_at: float | None = None
-    told: bool = False
+    is_reported: bool = False
     refused_since: float | None = None
     is_guess: bool = False
+    day_left: int | None = None
+    day_ends_at: float = 0.0
+    in_flight: int = 0
+    acquired_at: float = 0.0
 
     @classmethod
     def from_json(cls, text: str | None, now: float) -> Self:
         """
-        Read what :meth:`to_json` wrote, maybe by a clock that is ahead of ours.
+        Read a stored window, which may have been written by a clock that is ahead of ours.
 
-        :param text: the text; None for nothing
+        :param text: the text that :meth:`to_json` returned; None for nothing
         :param now: the time (epoch seconds)
-        :return: the window; one of which nothing is known for any other text, and for an end beyond a day
+        :return: the window; an empty one when the text cannot be parsed, or its end is more than a day ahead
         """
         try:
             members = json.loads(text or "{}")
             written_at = members.pop("written_at", None)
             ahead = 0.0 if written_at is None else max(written_at - now, 0.0)
             read = cls(**members)
-            numbers = (read.limit, read.left, read.ends_at, read.refused_since)
-            if all(value is None or (isinstance(value, (int, float)) and math.isfinite(value)) for value in numbers):
-                read = read if ahead <= _ROUNDING else read._earlier(ahead)
-                return read if read.ends_at is None or read.ends_at <= now + _DAY + _ROUNDING else cls()
+            if all(value is None or math.isfinite(value) for value in asdict(read).values()):
+                read = read if ahead <= ROUNDING_SECONDS else read._earlier(ahead)
+                latest = max(read.ends_at or 0.0, read.day_ends_at)
+                return read if latest <= now + MAX_DAY_SECONDS + ROUNDING_SECONDS else cls()
         except (ValueError, TypeError, AttributeError):
             pass
         return cls()
 
     def to_json(self, now: float) -> str:
         """
-        Write it as a text.
+        Write the window as a text.
 
-        :param now: the time (epoch seconds), by which readers tell how long the window still lasts
+        :param now: the time (epoch seconds), by which readers know how long the window still lasts
         """
         return json.dumps({**asdict(self), "written_at": now})
 
     def _earlier(self, seconds: float) -> Self:
-        ends_at = None if self.ends_at is None else self.ends_at - seconds
-        since = None if self.refused_since is None else self.refused_since - seconds
-        return replace(self, ends_at=ends_at, refused_since=since)
+        return replace(
+            self,
+            ends_at=None if self.ends_at is None else self.ends_at - seconds,
+            refused_since=None if self.refused_since is None else self.refused_since - seconds,
+            day_ends_at=self.day_ends_at - seconds,
+            acquired_at=self.acquired_at - seconds,
+        )
 
     def merged(self, shared: Self) -> Self:
         """
-        Take over what is shared, but no older count of the same window.
+        Return the shared window, with the lower count of the two where both are of the same period.
 
-        :param shared: what others have written
-        :return: what is shared, with the lower count of the two
+        :param shared: the window that others have written
         """
-        same = self.ends_at is not None and shared.ends_at is not None and abs(self.ends_at - shared.ends_at) <= _SAME
-        if same and self.told and shared.told and self.left is not None and shared.left is not None:
-            return replace(shared, left=min(self.left, shared.left))
+        if self.ends_at is not None and shared.ends_at is not None and self.is_reported and shared.is_reported:
+            same = abs(self.ends_at - shared.ends_at) <= _SAME_END_SECONDS
+            if same and self.left is not None and shared.left is not None:
+                shared = replace(shared, left=min(self.left, shared.left))
+        same_day = abs(self.day_ends_at - shared.day_ends_at) <= _SAME_END_SECONDS
+        if same_day and self.day_left is not None and shared.day_left is not None:
+            shared = replace(shared, day_left=min(self.day_left, shared.day_left))
         return shared
 
-    def plenty(self, now: float) -> bool:
+    def has_plenty(self, now: float) -> bool:
         """
         Return whether requests need not be counted one by one.
 
         :param now: the time (epoch seconds)
         :return: whether so many are left, or X does not count them
         """
-        return self.ends_at is not None and now < self.ends_at and (self.left is None or self.left > LOW)
+        day_left = self._left_of_day(now)
+        return (
+            self.ends_at is not None
+            and now < self.ends_at
+            and (self.left is None or self.left > COUNT_BELOW)
+            and (day_left is None or day_left > COUNT_BELOW)
+        )
 
-    def take(self, now: float) -> tuple[Self, float | None]:
+    def acquire(self, now: float) -> tuple[Self, float | None]:
         """
-        Take a request out of the window, if one is left.
+        Reserve a request, if one is left.
 
         :param now: the time (epoch seconds)
-        :return: the window after that, and until when to wait (epoch seconds) in place of sending; None to send
+        :return: the window after that, and until when to wait (epoch seconds) instead of sending; None to send
         """
         if self.ends_at is not None and now >= self.ends_at:
-            return self._reopened(now).take(now)
-        if self.left is None:
-            if self.ends_at is not None:
-                return self, None
-            # Nobody knows how many requests there are, so one goes ahead, and the others wait for what it is told.
-            return replace(self, left=0, ends_at=now + AWAITED, told=False), None
-        if self.left > 0:
-            return replace(self, left=self.left - 1), None
-        return self, self.ends_at if self.ends_at is not None else now + _UNTOLD
+            return self._reopened(now).acquire(now)
+        if self.left is not None and self.left <= 0:
+            return self, self.ends_at if self.ends_at is not None else now + _DEFAULT_WINDOW_SECONDS
+        day_left = self._left_of_day(now)
+        if day_left is not None and day_left <= 0:
+            return self, self.acquired_at + _IN_FLIGHT_SECONDS
+        sent = replace(self, in_flight=self._in_flight(now) + 1, acquired_at=now)
+        if self.left is not None:
+            return replace(sent, left=self.left - 1), None
+        if self.ends_at is not None:
+            return sent, None
+        # The number of requests is unknown, so one goes ahead, and the others wait for its headers.
+        return replace(sent, left=0, ends_at=now + PROBE_TIMEOUT_SECONDS, is_reported=False), None
+
+    def landed(self) -> Self:
+        """Return the window with one request in flight fewer."""
+        return replace(self, in_flight=max(self.in_flight - 1, 0))
+
+    def released(self) -> Self:
+        """Return the window after a request that got no response of X; another one may probe for the limit."""
+        return (replace(self, left=None, ends_at=None) if self.is_probing else self).landed()
 
     @property
-    def pending(self) -> bool:
-        """Whether requests are under way whose answers will say how many there are, or when the window ends."""
-        return self.left == 0 and not self.told
+    def is_awaiting_headers(self) -> bool:
+        """Whether requests are in flight whose headers will say how many there are, or when the window ends."""
+        if self.left == 0:
+            return not self.is_reported
+        return self.day_left is not None and 0 < self.day_left <= self.in_flight
+
+    @property
+    def is_probing(self) -> bool:
+        """Whether one of them is the first, before which nothing is known."""
+        return self.left == 0 and not self.is_reported and self.limit is None
 
     @property
     def has_guessed_end(self) -> bool:
         """Whether X has not given the end of the window."""
-        return self.is_guess or not self.told
+        return self.is_guess or not self.is_reported
 
-    @property
-    def scouting(self) -> bool:
-        """Whether one of them is the first, which nobody knows anything before."""
-        return self.pending and self.limit is None
-
-    def after(self, told: Told, now: float, *, refused: bool) -> Self:
+    def updated(self, headers: RateLimitHeaders, now: float, *, refused: bool) -> Self:
         """
-        Learn from an answer.
+        Return the window after a response.
 
-        :param told: what it said
+        :param headers: the rate-limit headers of the response
         :param now: when it came (epoch seconds)
-        :param refused: whether it was a refusal because of the limit
-        :return: the window after that
+        :param refused: whether X refused the request because of the limit
         """
-        if told.closed_until is not None and told.closed_until > now:
+        window = self._with_day(headers, now)
+        if headers.closed_until is not None and headers.closed_until > now:
             return replace(
-                self,
-                limit=told.limit or self.limit,
+                window,
+                limit=headers.limit or self.limit,
                 left=0,
-                ends_at=max(told.closed_until, self._closed_until(now)),
-                told=True,
+                ends_at=max(headers.closed_until, self._closed_until(now)),
+                is_reported=True,
                 refused_since=None,
-                is_guess=told.is_guess,
+                is_guess=headers.is_guess,
             )
-        if refused:
-            return self._refused_blindly(now)
-        if told.left is None or told.resets_at is None:
-            # No count at all: nothing to keep to. With a window known from others, theirs stays.
-            unknown = self.scouting or self.ends_at is None or now >= self.ends_at
-            return replace(self, left=None, ends_at=now + LONGEST, told=True, refused_since=None) if unknown else self
-        return self._counted(told.limit, told.left, told.resets_at, now)
+        changes = self._refused_without_reset(now) if refused else self._counted(headers, now)
+        return replace(window, **changes)
 
-    def given_up(self, now: float) -> bool:
+    def has_given_up(self, now: float) -> bool:
         """
-        Return whether X has refused for so long, without saying for how long, that waiting is no use.
+        Return whether X has refused for so long, without a reset, that waiting is no use.
 
         :param now: the time (epoch seconds)
         """
-        return now - self._refused_since(now) >= LONGEST
+        return now - self._refused_since(now) >= MAX_WAIT_SECONDS
 
-    def _counted(self, limit: int | None, left: int, resets_at: float, now: float) -> Self:
-        newer = self.ends_at is None or now >= self.ends_at or (self.told and resets_at > self.ends_at + _SAME)
-        if not newer and self.told and resets_at < self.ends_at - _SAME:  # type: ignore[operator]  # newer when None
-            return self  # of the window before
-        # Others may have taken requests that X has not seen yet.
-        known = None if newer or self.scouting else self.left
-        return replace(
-            self,
-            limit=limit or self.limit,
-            left=left if known is None else min(left, known),
-            ends_at=resets_at,
-            told=True,
-            refused_since=None,
-            is_guess=False,
-        )
+    def _with_day(self, headers: RateLimitHeaders, now: float) -> Self:
+        if headers.day is None:
+            return self
+        known = self.day_left if now < self.day_ends_at else None
+        is_older = headers.day.resets_at < self.day_ends_at + _SAME_END_SECONDS
+        if known is not None and is_older and headers.day.left > known:
+            return self  # a response that came late
+        return replace(self, day_left=headers.day.left, day_ends_at=headers.day.resets_at)
 
-    def _refused_blindly(self, now: float) -> Self:
+    def _left_of_day(self, now: float) -> int | None:
+        """Requests left of the day, if all that are in flight are counted; None when X does not count."""
+        if not self.day_left or now >= self.day_ends_at:  # a day that is used up closes the window
+            return None
+        return self.day_left - self._in_flight(now)
+
+    def _in_flight(self, now: float) -> int:
+        return self.in_flight if now - self.acquired_at < _IN_FLIGHT_SECONDS else 0
+
+    def _counted(self, headers: RateLimitHeaders, now: float) -> dict[str, Any]:
+        is_over = self.ends_at is None or now >= self.ends_at
+        if headers.left is None or headers.resets_at is None:
+            # X does not count. A window that is known from others stays.
+            uncounted = {"left": None, "ends_at": now + MAX_WAIT_SECONDS, "is_reported": True, "refused_since": None}
+            return uncounted if is_over or self.is_probing else {}
+        ends_at = self.ends_at or 0.0
+        if not is_over and self.is_reported and headers.resets_at < ends_at - _SAME_END_SECONDS:
+            return {}  # of the window before
+        is_newer = is_over or (self.is_reported and headers.resets_at > ends_at + _SAME_END_SECONDS)
+        # Others may have reserved requests that X has not seen yet.
+        known = None if is_newer or self.is_probing else self.left
+        return {
+            "limit": headers.limit or self.limit,
+            "left": headers.left if known is None else min(headers.left, known),
+            "ends_at": headers.resets_at,
+            "is_reported": True,
+            "refused_since": None,
+            "is_guess": False,
+        }
+
+    def _refused_without_reset(self, now: float) -> dict[str, Any]:
         since = self._refused_since(now)
-        if now - since >= LONGEST:
-            since = now  # whoever asks after those who gave up waits anew
-        # All of them together take no longer than one with a reset.
-        wait = min(max(_BLIND, now - since), since + LONGEST - now)
+        if now - since >= MAX_WAIT_SECONDS:
+            since = now  # later requests start a new series of waits
+        # All waits together take no longer than one with a reset.
+        wait = min(max(_FIRST_BACKOFF_SECONDS, now - since), since + MAX_WAIT_SECONDS - now)
         ends_at = max(now + wait, self._closed_until(now))
-        return replace(self, left=0, ends_at=ends_at, told=True, refused_since=since, is_guess=True)
+        return {"left": 0, "ends_at": ends_at, "is_reported": True, "refused_since": since, "is_guess": True}
 
     def _refused_since(self, now: float) -> float:
-        """When the row of refusals began; one that nobody has gone on with does not count."""
-        went_on = self.ends_at is not None and now - self.ends_at < LONGEST
-        return self.refused_since if self.refused_since is not None and went_on else now
+        """Start of the current series of refusals; a series that ended more than 15 minutes ago is ignored."""
+        goes_on = self.ends_at is not None and now - self.ends_at < MAX_WAIT_SECONDS
+        return self.refused_since if self.refused_since is not None and goes_on else now
 
     def _reopened(self, now: float) -> Self:
         if self.limit is None:
-            return replace(self, left=None, ends_at=None, told=False)
-        return replace(self, left=self.limit, ends_at=now + _UNTOLD, told=False)
+            return replace(self, left=None, ends_at=None, is_reported=False)
+        return replace(self, left=self.limit, ends_at=now + _DEFAULT_WINDOW_SECONDS, is_reported=False)
 
     def _closed_until(self, now: float) -> float:
-        """Until when it is known to be closed, so that an answer that came late opens nothing."""
-        known = self.told and self.left == 0 and self.ends_at is not None and self.ends_at > now
-        return self.ends_at if known and self.ends_at is not None else now
-
-
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """
-    Read ``retry-after`` (RFC 9110, section 10.2.3), which X may or may not send.
-
-    :param headers: by names in any case
-    :param now: when the answer came (epoch seconds)
-    :return: when to come back (epoch seconds of our clock), within 15 minutes; None when nothing usable was said
-    """
-    text = headers.get("retry-after")
-    seconds = _number(text)
-    if seconds is None:
-        date = _date(text)
-        seconds = None if date is None else date - (_date(headers.get("date")) or now)
-    if seconds is None or seconds <= 0:
-        return None
-    return now + (seconds if seconds <= LONGEST else _UNBELIEVED)
-
-
-def _count(text: str | None) -> int | None:
-    if text is None:
-        return None
-    number = _number(text)
-    return int(number) if number is not None and number >= 0 else None
-
-
-def _number(text: Any) -> float | None:
-    try:
-        number = float(text)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _moment(headers: Mapping[str, str], name: str, now: float, longest: float) -> float | None:
-    """Read a time of X's clock as one of ours; None when there is none that lies ahead."""
-    moment = _number(headers.get(name))
-    if moment is None:
-        return None
-    wait = moment - (_date(headers.get("date")) or now)
-    if wait <= 0:
-        return None
-    return now + (wait if wait <= longest + _ROUNDING else _UNBELIEVED)
-
-
-@lru_cache(maxsize=64)  # the same for all answers of a second
-def _date(text: str | None) -> float | None:
-    try:
-        return parsedate_to_datetime(text or "").timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
+        """Until when the window is known to be closed, so that a late response opens nothing."""
+        is_closed = self.is_reported and self.left == 0 and self.ends_at is not None and self.ends_at > now
+        return self.ends_at if is_closed and self.ends_at is not None else now

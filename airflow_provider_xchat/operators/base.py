@@ -164,9 +164,7 @@ def _coming_again(reset: datetime) -> datetime:
     """Give a time after a reset, and not the same for all tasks."""
     now = datetime.now(UTC)
     wait = max(reset - now, _SCHEDULER_LAG)
-    return (
-        now + wait + random.SystemRandom().uniform(0, 1) * min(timedelta(seconds=1) + wait / 10, timedelta(seconds=30))
-    )
+    return now + wait + random.random() * min(timedelta(seconds=1) + wait / 10, timedelta(seconds=30))
 
 
 def _reschedule_exception() -> type[Exception]:

@@ -1,4 +1,4 @@
-"""From what a connection says to what sends requests with its token."""
+"""Make the sender, the client and the tokens of a connection."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from airflow_provider_xchat.exceptions import XChatInputError
 from airflow_provider_xchat.limits.shared import SharedLimits
 from airflow_provider_xchat.runtime.http_environment import making_client, ssl_context
 from airflow_provider_xchat.runtime.supervisor import mask
-from airflow_provider_xchat.sending.sender import Attempts
+from airflow_provider_xchat.sending.deadline import enforce_deadlines
+from airflow_provider_xchat.sending.sender import Sender
 from airflow_provider_xchat.tokens import stores
 from airflow_provider_xchat.tokens.auth import XChatAuth
 from airflow_provider_xchat.tokens.rotation import RotatingTokens
 
-__all__ = ["attempts", "rotating_tokens", "secrets_of", "static_client"]
+__all__ = ["make_sender", "rotating_tokens", "secrets_of", "static_client"]
 
 
 def static_client(settings: ConnectionSettings, access_token: str | None) -> Client:
@@ -35,16 +36,16 @@ def static_client(settings: ConnectionSettings, access_token: str | None) -> Cli
     return client
 
 
-def attempts(settings: ConnectionSettings, conn_id: str, *, deadline: float, rate_limit_wait: float) -> Attempts:
+def make_sender(settings: ConnectionSettings, conn_id: str, *, deadline: float, rate_limit_wait: float) -> Sender:
     """
-    Make what sends calls: with a token that is refreshed when the connection has what that takes, and within limits.
+    Make the sender of a connection; it refreshes the token if the connection has a refresh token.
 
-    :param settings: what the connection says
+    :param settings: the settings of the connection
     :param conn_id: its id, for messages
-    :param deadline: seconds that all attempts at a call may take together
+    :param deadline: seconds that all attempts of a call may take together
     :param rate_limit_wait: seconds that a call waits for a rate limit at most
     :return: the sender
-    :raises XChatInputError: when the access token or the token store cannot be one
+    :raises XChatInputError: when the access token, the token store or an environment variable is invalid
     """
     tokens = rotating_tokens(settings, conn_id)
     auth = None if tokens is None else XChatAuth(tokens)
@@ -55,10 +56,12 @@ def attempts(settings: ConnectionSettings, conn_id: str, *, deadline: float, rat
         timeout=settings.timeout,
         verify_ssl=ssl_context(),
     )
+    with making_client():
+        enforce_deadlines(client.get_httpx_client())
     # Connections with the same sign-in share their limits.
     account = settings.access_token if settings.grant is None else settings.grant.key
     limits = SharedLimits(f"{settings.base_url} {account}")
-    return Attempts(
+    return Sender(
         client, limits, auth, secrets_of(settings, tokens), deadline=deadline, rate_limit_wait=rate_limit_wait
     )
 

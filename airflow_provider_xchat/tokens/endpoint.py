@@ -30,7 +30,7 @@ from airflow_provider_xchat.exceptions import (
     XChatRateLimitError,
     XChatServerError,
 )
-from airflow_provider_xchat.limits.window import Told, retry_after
+from airflow_provider_xchat.limits.headers import RateLimitHeaders, retry_after
 from airflow_provider_xchat.runtime.http_environment import making_client, ssl_context, tls_fault
 from airflow_provider_xchat.runtime.redaction import redact
 from airflow_provider_xchat.runtime.supervisor import mask
@@ -243,9 +243,9 @@ def _issued(members: Mapping[str, Any]) -> Token:
 def _retry_at(headers: Mapping[str, str]) -> tuple[datetime | None, bool]:
     """Return when to come back after a 429 (by ``retry-after`` or the end of X's window), and whether it is a guess."""
     now = time.time()
-    told = Told.by(headers, now, refused=True)
-    at = retry_after(headers, now) or told.resets_at
-    return (None, False) if at is None else (datetime.fromtimestamp(at, UTC), told.is_guess)
+    read = RateLimitHeaders.from_headers(headers, now, refused=True)
+    at = retry_after(headers, now) or read.resets_at
+    return (None, False) if at is None else (datetime.fromtimestamp(at, UTC), read.is_guess)
 
 
 def _access_token(value: Any) -> str | None:

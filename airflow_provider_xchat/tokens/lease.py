@@ -28,8 +28,6 @@ __all__ = ["PATIENCE", "Lease", "exclusive_lease"]
 
 log = logging.getLogger(__name__)
 
-_jitter = random.SystemRandom().random
-
 #: a write that comes later after its read than this does not count; as long does everybody wait after its write
 SETTLE = 3.0
 #: how long a holder may work, from its write on
@@ -113,7 +111,7 @@ class Lease:
                         trouble = f"the store takes too long to read and write ({took}, the limit is {SETTLE:.0f} s)"
             if time.monotonic() > give_up_at:
                 raise TimeoutError(f"no lease on the token within {self._patience:.0f} s: {trouble}")
-            time.sleep(pause * (0.5 + _jitter() / 2))
+            time.sleep(pause * (0.5 + random.random() / 2))
             pause = min(1.5 * pause, _LONGEST_POLL)
             if not wanted():
                 return None

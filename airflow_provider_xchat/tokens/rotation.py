@@ -89,7 +89,7 @@ class RotatingTokens:
         self._save_for = save_for
         self._endpoint = TokenEndpoint(base_url, grant.client_id, grant.client_secret, timeout, conn_id)
         self._conn_id = conn_id
-        self._jitter = random.SystemRandom().random()
+        self._jitter = random.random()
         self._lock = threading.Lock()
         # A function, so that no list of attributes shows them.
         issued: deque[str] = deque(maxlen=_REMEMBERED)

@@ -34,8 +34,6 @@ _UNTOLD = 60.0
 # Errors that a connection looked up again would change nothing about.
 _NOT_OF_THE_CONNECTION = (XChatRateLimitError, XChatServerError, XChatAnswerError)
 
-_jitter = random.SystemRandom().random
-
 
 class Question(NamedTuple):
     """What is asked, and with which connection."""
@@ -158,7 +156,7 @@ class Poll:
         known = self._asked_at
         if asked_at is not None:
             known = max(known, now - max((datetime.now(UTC) - asked_at).total_seconds(), 0.0))
-        return known + interval if known + interval > now else now + _jitter() * min(interval, _SPREAD)
+        return known + interval if known + interval > now else now + random.random() * min(interval, _SPREAD)
 
     async def answers(self) -> AsyncGenerator[Heard]:
         """
@@ -228,9 +226,9 @@ class Poll:
         if isinstance(error, XChatRateLimitError):
             known = error.retry_at or error.reset_at
             wait = _UNTOLD if known is None else _seconds_until(known)
-            return wait + _jitter() * min(self._interval(), _SPREAD)
+            return wait + random.random() * min(self._interval(), _SPREAD)
         self._failures += 1
-        doubled = self._interval() * 2.0 ** min(self._failures - 1, 16) * (1 + _jitter() / 4)
+        doubled = self._interval() * 2.0 ** min(self._failures - 1, 16) * (1 + random.random() / 4)
         told = _seconds_until(error.retry_at) if isinstance(error, XChatServerError) and error.retry_at else 0.0
         return max(self._interval(), min(doubled, _LONGEST), told)
 

@@ -12,7 +12,8 @@ from xchat_client.types import Response
 
 from airflow_provider_xchat.api import calls
 from airflow_provider_xchat.exceptions import XChatError, XChatRateLimitError
-from airflow_provider_xchat.limits.window import Told, Window
+from airflow_provider_xchat.limits.headers import RateLimitHeaders
+from airflow_provider_xchat.limits.window import Window
 
 NOW = 1_790_000_000.0
 FACTS = ("status", "problems", "problem_type", "title", "detail", "request_id", "reset_at", "retry_at")
@@ -56,8 +57,8 @@ def test_nothing_else_escapes(value, status, headers):
         assert isinstance(outcome, dict) or str(outcome)
         # What it says of the rate limit is for all who share it.
         refused = isinstance(outcome, XChatRateLimitError)
-        told = Told.by(headers, NOW, refused=refused)
-        window = Window().after(told, NOW, refused=refused)
+        reported = RateLimitHeaders.from_headers(headers, NOW, refused=refused)
+        window = Window().updated(reported, NOW, refused=refused)
         assert Window.from_json(window.to_json(NOW), NOW) == window
 
 

@@ -259,7 +259,7 @@ def test_one_hook_serves_two_event_loops_at_once(sandbox, connection):
                 turns.wait(30)
                 await hook.aget_conversation(GROUP)
                 turns.wait(30)
-                made.append(await hook._senders.of_loop())
+                made.append(await hook._senders.for_running_loop())
 
     threads = [threading.Thread(target=lambda: asyncio.run(several())) for _ in range(2)]
     for thread in threads:

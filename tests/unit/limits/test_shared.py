@@ -65,6 +65,23 @@ def test_what_others_have_written(tmp_path, migrated_database, airflow_environme
         assert statuses(sandbox) == {200: expected["fetched"]}
 
 
+@pytest.mark.parametrize("processes", [1, 4])
+def test_a_days_limit_is_never_overshot(tmp_path, migrated_database, airflow_environment, processes):
+    (tmp_path / "airflow.db").write_bytes(migrated_database.read_bytes())
+    with running_sandbox(tokens=[TOKEN], daily_limit=50, daily_window=3600, latency=0.05) as sandbox:
+        environment = airflow_environment(tmp_path, AIRFLOW_CONN_XCHAT_DEFAULT=connection(sandbox))
+        command = [sys.executable, ASK.with_name("share_many.py"), "80", "none", "20"]
+        running = [
+            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(processes)
+        ]
+        outcomes = Counter()
+        for each in running:
+            printed, _ = each.communicate(timeout=120)
+            outcomes.update(json.loads(printed.splitlines()[-1]))
+        assert outcomes == {"fetched": 50, "XChatRateLimitError": 80 * processes - 50}
+        assert statuses(sandbox) == {200: 50}
+
+
 @pytest.fixture
 def limited(monkeypatch):
     with running_sandbox(tokens=[TOKEN], rate_limit=5, rate_window=60) as sandbox:
@@ -115,8 +132,8 @@ def test_one_that_is_cancelled_before_it_has_taken_a_request_takes_none(limited)
 
     async def cancel_and_ask():
         async with XChatHook() as hook:
-            sender = await hook._senders.of_loop()
-            with host_lock(sender._limits.of("getChatConversation")._key, 60):
+            sender = await hook._senders.for_running_loop()
+            with host_lock(sender._limits.for_operation("getChatConversation").key, 60):
                 asked = asyncio.create_task(hook.aget_conversation(GROUP))
                 await asyncio.sleep(0.5)
                 asked.cancel()

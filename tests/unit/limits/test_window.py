@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_xchat.limits.window import LONGEST, LOW, Told, Window, retry_after
+from airflow_provider_xchat.limits.headers import MAX_WAIT_SECONDS, RateLimitHeaders, retry_after
+from airflow_provider_xchat.limits.window import COUNT_BELOW, Window
 
 NOW = 1_790_000_000.0
 DAY = 86_400
@@ -27,56 +28,56 @@ def daily(remaining, reset):
 
 
 def answered(window, told, now=NOW, *, refused=False):
-    return window.after(Told.by(told, now, refused=refused), now, refused=refused)
+    return window.updated(RateLimitHeaders.from_headers(told, now, refused=refused), now, refused=refused)
 
 
 def wait(window, now=NOW):
     """Tell for how long a request is kept back; None when it may be sent."""
-    until = window.take(now)[1]
+    until = window.acquire(now)[1]
     return None if until is None else until - now
 
 
 class TestCounting:
     def test_one_goes_ahead_and_the_others_wait_for_what_it_is_told(self):
-        ahead, until = Window().take(NOW)
+        ahead, until = Window().acquire(NOW)
         assert until is None
-        assert ahead.scouting
+        assert ahead.is_probing
         assert wait(ahead) == 10
         assert answered(ahead, headers(remaining=14)).left == 14
 
     def test_another_goes_ahead_when_the_first_does_not_come_back(self):
-        ahead, _ = Window().take(NOW)
+        ahead, _ = Window().acquire(NOW)
         assert wait(ahead, NOW + 10) is None
 
     def test_each_takes_one_until_none_is_left(self):
-        window = answered(Window().take(NOW)[0], headers(remaining=2))
+        window = answered(Window().acquire(NOW)[0], headers(remaining=2))
         for _ in range(2):
-            window, until = window.take(NOW)
+            window, until = window.acquire(NOW)
             assert until is None
         assert wait(window) == 600
 
     def test_what_is_under_way_counts_although_x_has_not_seen_it(self):
         window = answered(Window(), headers(remaining=10))
         for _ in range(4):
-            window, _ = window.take(NOW)
+            window, _ = window.acquire(NOW)
         assert answered(window, headers(remaining=9)).left == 6
         assert answered(window, headers(remaining=3)).left == 3
 
     def test_the_next_window_is_full(self):
         window = answered(Window(), headers(limit=15, remaining=0))
-        window, until = window.take(NOW + 600)
+        window, until = window.acquire(NOW + 600)
         assert (until, window.left) == (None, 14)
 
     def test_those_beyond_it_wait_for_what_the_first_answer_says_of_its_end(self):
         window = answered(Window(), headers(limit=2, remaining=0))
         for _ in range(2):
-            window, until = window.take(NOW + 600)
+            window, until = window.acquire(NOW + 600)
             assert until is None
-        assert window.pending
-        assert not window.scouting
+        assert window.is_awaiting_headers
+        assert not window.is_probing
         told = headers(limit=2, remaining=1, reset=NOW + 1400)
         window = answered(window, told, NOW + 601)
-        assert not window.pending
+        assert not window.is_awaiting_headers
         assert wait(window, NOW + 601) == 799
 
     def test_a_window_that_began_elsewhere_is_believed(self):
@@ -89,14 +90,68 @@ class TestCounting:
         assert answered(window, headers(remaining=1, reset=NOW + 60)) == window
 
     def test_without_a_count_nothing_is_counted(self):
-        window = answered(Window().take(NOW)[0], {})
+        window = answered(Window().acquire(NOW)[0], {})
         assert wait(window) is None
-        assert window.plenty(NOW)
-        assert not window.plenty(NOW + LONGEST)
+        assert window.has_plenty(NOW)
+        assert not window.has_plenty(NOW + MAX_WAIT_SECONDS)
 
-    @pytest.mark.parametrize(("left", "plenty"), [(LOW, False), (LOW + 1, True)])
+    @pytest.mark.parametrize(("left", "plenty"), [(COUNT_BELOW, False), (COUNT_BELOW + 1, True)])
     def test_plenty(self, left, plenty):
-        assert answered(Window(), headers(limit=900, remaining=left)).plenty(NOW) is plenty
+        assert answered(Window(), headers(limit=900, remaining=left)).has_plenty(NOW) is plenty
+
+
+class TestDay:
+    """With the day's headers, a request in flight counts until its response is there."""
+
+    TOLD = headers(limit=900, remaining=800)
+
+    def told(self, left, reset=NOW + 3600):
+        return self.TOLD | daily(str(left), reset)
+
+    def test_no_more_are_in_flight_than_are_left(self):
+        window = answered(Window(), self.told(2))
+        for _ in range(2):
+            window, until = window.acquire(NOW)
+            assert until is None
+        assert wait(window) == 60
+        assert window.is_awaiting_headers
+
+    def test_a_response_makes_room_for_the_next_one(self):
+        window = answered(Window(), self.told(3))
+        for _ in range(3):
+            window, _ = window.acquire(NOW)
+        window = answered(window.landed(), self.told(2))
+        assert wait(window) == 60  # two are left, and two in flight
+        window = answered(window.landed(), self.told(2))
+        assert wait(window) is None
+
+    def test_one_without_a_response_is_not_taken_from_the_day(self):
+        window = answered(Window(), self.told(1)).acquire(NOW)[0]
+        assert wait(window) == 60
+        assert wait(window.released()) is None
+
+    def test_those_that_are_lost_are_forgotten(self):
+        window = answered(Window(), self.told(1)).acquire(NOW)[0]
+        assert wait(window, NOW + 60) is None
+
+    def test_late_responses_and_those_of_another_limit_raise_nothing(self):
+        window = answered(answered(Window(), self.told(5)), self.told(6))
+        assert window.day_left == 5
+        assert answered(window, self.told(6, NOW + 60)).day_left == 5
+        assert answered(window, self.told(4, NOW + 60)).day_left == 4
+
+    def test_the_next_day_is_another_one(self):
+        window = answered(Window(), self.told(1)).acquire(NOW)[0]
+        assert wait(window, NOW + 3600) is None
+        assert answered(window, self.told(500, NOW + 90_000), NOW + 3600).day_left == 500
+
+    @pytest.mark.parametrize(("left", "plenty"), [(COUNT_BELOW, False), (COUNT_BELOW + 1, True)])
+    def test_few_are_counted_one_by_one(self, left, plenty):
+        assert answered(Window(), self.told(left)).has_plenty(NOW) is plenty
+
+    def test_two_processes_keep_the_lower_count(self):
+        mine, theirs = answered(Window(), self.told(3)), answered(Window(), self.told(5))
+        assert mine.merged(theirs).day_left == theirs.merged(mine).day_left == 3
 
 
 class TestWaiting:
@@ -139,12 +194,12 @@ class TestWithoutAUsableReset:
     def test_waits_grow_and_come_to_an_end(self, reset):
         window, now, waits = Window(), NOW, []
         told = headers(remaining=0, reset=reset)
-        while not window.given_up(now):
+        while not window.has_given_up(now):
             window = answered(window, told, now, refused=True)
             waits.append(wait(window, now))
             now += waits[-1]
         assert waits == [15, 15, 30, 60, 120, 240, 420]
-        assert sum(waits) == LONGEST
+        assert sum(waits) == MAX_WAIT_SECONDS
 
     def test_a_success_begins_anew(self):
         told = headers(remaining=0, reset=None)
@@ -155,7 +210,7 @@ class TestWithoutAUsableReset:
     def test_so_does_a_long_time_without_requests(self):
         told = headers(remaining=0, reset=None)
         window = answered(Window(), told, refused=True)
-        assert not window.given_up(NOW + DAY)
+        assert not window.has_given_up(NOW + DAY)
         assert wait(answered(window, told, NOW + DAY, refused=True), NOW + DAY) == 15
 
     def test_one_that_is_open_is_not_closed_by_nonsense(self):
@@ -187,11 +242,11 @@ NAMES += [f"x-user-limit-24hour-{name}" for name in ("limit", "remaining", "rese
 @given(told=st.dictionaries(st.sampled_from(NAMES), ANY), refused=st.booleans(), left=st.none() | st.integers(0, 99))
 def test_whatever_is_told_nobody_waits_for_ever(told, refused, left):
     given = {name: value for name, value in told.items() if value is not None}
-    before = Window(limit=15, left=left, ends_at=NOW + 60, told=True)
+    before = Window(limit=15, left=left, ends_at=NOW + 60, is_reported=True)
     window = answered(before, given, refused=refused)
     assert Window.from_json(window.to_json(NOW), NOW) == window
     limited = {name: value for name, value in given.items() if "24hour" not in name}
-    for each, longest in ((window, DAY + 60), (answered(before, limited, refused=refused), LONGEST)):
+    for each, longest in ((window, DAY + 60), (answered(before, limited, refused=refused), MAX_WAIT_SECONDS)):
         assert (wait(each) or 0) <= longest + 5
         if refused:
             assert wait(each) > 0
@@ -218,13 +273,13 @@ def test_what_somebody_else_wrote_is_not_believed(text):
 
 @pytest.mark.parametrize(("ahead", "seconds"), [(0, 600), (3, 603), (3 * 3600, 600), (-3, 597)])
 def test_a_clock_that_is_ahead_makes_nobody_wait_longer(ahead, seconds):
-    written = Window(limit=15, left=0, ends_at=NOW + ahead + 600, told=True).to_json(NOW + ahead)
+    written = Window(limit=15, left=0, ends_at=NOW + ahead + 600, is_reported=True).to_json(NOW + ahead)
     read = Window.from_json(written, NOW)
     assert wait(read) == pytest.approx(seconds)
 
 
 def test_no_older_count_of_the_same_window_is_taken_over():
-    mine, older = (Window(limit=100, left=left, ends_at=NOW + 60, told=True) for left in (64, 99))
+    mine, older = (Window(limit=100, left=left, ends_at=NOW + 60, is_reported=True) for left in (64, 99))
     assert mine.merged(older) == mine
-    assert mine.merged(Window(limit=100, left=99, ends_at=NOW + 600, told=True)).left == 99
-    assert mine.merged(Window(limit=100, left=3, ends_at=NOW + 60, told=True)).left == 3
+    assert mine.merged(Window(limit=100, left=99, ends_at=NOW + 600, is_reported=True)).left == 99
+    assert mine.merged(Window(limit=100, left=3, ends_at=NOW + 60, is_reported=True)).left == 3

@@ -1,86 +1,80 @@
-"""Requests of threads that end when their time is up, against a server that takes them and never answers."""
+"""Requests of threads that end at their deadline, whatever the server sends until then."""
 
 from __future__ import annotations
 
-import os
-import socket
+import socketserver
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import httpx
 import pytest
 
-from airflow_provider_xchat.sending.deadline import Connections
+from airflow_provider_xchat.sending.deadline import ends_at, enforce_deadlines
 
-PATIENCE = 20
+TIMEOUT = 20
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n"
 
 
 @pytest.fixture
-def silent():
-    """The URL of a server that says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+def dripping():
+    """URLs of a server that sends a byte now and then: of the head, of the body, or nothing at all."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            path = self.rfile.readline().split()[1]
+            sent = {b"/head": HEAD, b"/body": HEAD + b"\r\n", b"/nothing": b""}[path]
+            with suppress(ConnectionError):
+                while not over.wait(0.05):
+                    self.wfile.write(sent or (b"" if path == b"/nothing" else b"x"))
+                    sent = b""
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    over = threading.Event()
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        over.set()
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture
 def client():
-    with httpx.Client(timeout=PATIENCE) as made:
+    with httpx.Client(timeout=TIMEOUT) as made:
+        enforce_deadlines(made)
         yield made
 
 
-def watching():
-    return {thread for thread in threading.enumerate() if thread.name == "xchat-deadline"}
-
-
-def asked(client, connections, url, seconds):
-    """Ask, and tell how long it took until the request was broken off."""
+def asked(client, url, seconds):
+    """Ask, and return how long it took until the request was ended."""
     began = time.monotonic()
-    with pytest.raises(httpx.TransportError), connections.until(began + seconds):
+    with pytest.raises(httpx.ReadTimeout), ends_at(began + seconds):
         client.get(url)
     return time.monotonic() - began
 
 
-def test_is_broken_off(client, silent):
-    assert 0.3 <= asked(client, Connections(client), silent, 0.3) < PATIENCE / 2
+@pytest.mark.parametrize("path", ["/head", "/body", "/nothing"])
+def test_it_ends_in_time(client, dripping, path):
+    assert 0.3 <= asked(client, dripping + path, 0.3) < TIMEOUT / 4
 
 
-def test_one_that_ends_sooner_than_those_before_it_is_not_late(client, silent):
-    connections = Connections(client)
+def test_a_deadline_that_has_passed_ends_it_at_once(client, dripping):
+    assert asked(client, dripping + "/body", -1) < TIMEOUT / 4
+
+
+def test_one_that_ends_breaks_off_no_other_one(client, dripping):
     with ThreadPoolExecutor(2) as threads:
-        first = threads.submit(asked, client, connections, silent, PATIENCE / 2)
-        time.sleep(0.2)
-        assert asked(client, connections, silent, 0.3) < PATIENCE / 4
-        first.result()
+        longer = threads.submit(asked, client, dripping + "/body", 1.5)
+        assert asked(client, dripping + "/body", 0.3) < 1.2
+        assert longer.result() >= 1.5
 
 
-def test_a_time_that_is_over_ends_it_at_once(client, silent):
-    assert asked(client, Connections(client), silent, -1) < PATIENCE / 4
-
-
-def test_one_thread_watches_all_and_goes_when_there_is_nothing_to_watch(client, silent):
-    of_others = watching()
-    connections = Connections(client)
-    for _ in range(100):
-        with connections.until(time.monotonic() + PATIENCE):
-            assert len(watching() - of_others) == 1
-    give_up_at = time.monotonic() + PATIENCE
-    while watching() - of_others:
-        assert time.monotonic() < give_up_at
-        time.sleep(0.1)
-    assert asked(client, connections, silent, 0.2) < PATIENCE / 4
-
-
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12 and later
-def test_a_forked_process_watches_for_itself(client, silent):
-    connections = Connections(client)
-    with connections.until(time.monotonic() + PATIENCE):
-        child = os.fork()
-        if child == 0:
-            watches = False
-            try:
-                with connections.until(time.monotonic() + PATIENCE):
-                    watches = connections._watching.is_alive()
-            finally:
-                os._exit(0 if watches else 1)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+def test_outside_of_a_context_there_is_none(client, wire):
+    wire.says(200, {})
+    asked(client, wire.url, -1)
+    assert client.get(wire.url).status_code == 200

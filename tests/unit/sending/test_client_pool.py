@@ -64,8 +64,8 @@ async def test_what_fails_or_is_cancelled_leaves_room(monkeypatch):
             await asyncio.sleep(0.005)
             call.cancel()
             await asyncio.gather(call, return_exceptions=True)
-        lanes = (await hook._senders.of_loop())._lanes._lanes
-        assert [lane.under_way for lane in lanes] == [0]
+        members = (await hook._senders.for_running_loop())._clients._members
+        assert [member.in_flight for member in members] == [0]
         await asyncio.gather(*(hook.aget_conversation(1) for _ in range(4)))
-        assert len((await hook._senders.of_loop())._lanes._lanes) == 1
+        assert len((await hook._senders.for_running_loop())._clients._members) == 1
     assert requests.total() > 4
