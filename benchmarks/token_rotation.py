@@ -70,7 +70,7 @@ def main() -> None:
                 grant = Grant(PUBLIC_CLIENT_ID, granted.refresh_token or "", access_token=granted.access_token)
                 tokens = RotatingTokens(grant, store, base_url=sandbox.url)
                 began = time.perf_counter()
-                tokens.after(grant.first_token)
+                tokens.replace(grant.first_token)
                 took.append(1000 * (time.perf_counter() - began))
             found[type(store).__name__] = {"refresh": took, "saved": saved.times}
     print(json.dumps(found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import base64
+import fcntl
 import json
 import os
 import secrets
@@ -31,11 +32,12 @@ os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="xchat-tests-")
 atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share an Airflow, or one run of the benchmarks, in one process of pytest-xdist."""
+    """Keep tests that share something expensive, such as an Airflow, in one process of pytest-xdist."""
     for item in items:
         folders = item.path.relative_to(HERE).parts[:-1]
-        if folders[0] in {"system", "benchmarks"}:
+        if folders[0] in {"system", "benchmarks", "docs"}:
             item.add_marker(pytest.mark.xdist_group("/".join(folders)))
 
 
@@ -120,10 +122,19 @@ def environment_of(home: Path, **settings: str) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database that nothing was written to since its migration; homes get a copy, as a migration takes long."""
-    home = tmp_path_factory.mktemp("migrated")
-    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
-    done = subprocess.run(migrate, env=environment_of(home), capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which all workers share
+    home = folder / "migrated"
+    with (folder / "migrated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "done").exists():
+            home.mkdir()
+            command = [sys.executable, "-m", "airflow", "db", "migrate"]
+            environment = environment_of(home)
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+            assert done.returncode == 0, done.stdout + done.stderr
+            (home / "done").touch()
     return home / "airflow.db"
 
 

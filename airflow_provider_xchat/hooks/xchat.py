@@ -309,7 +309,7 @@ class XChatHook(BaseHook):
                 f"connection {self.xchat_conn_id!r} has no refresh_token in its extra, so its token cannot be"
                 f" refreshed. To sign in for one: {sign_in_command(self.xchat_conn_id, new_client=True)}"
             )
-        expires_at = tokens.lasting(min_remaining).expires_at
+        expires_at = tokens.valid_for(min_remaining).expires_at
         return None if expires_at is None else datetime.fromtimestamp(expires_at, UTC)
 
     def test_connection(self) -> tuple[bool, str]:

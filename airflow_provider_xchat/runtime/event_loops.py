@@ -14,7 +14,7 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from airflow_provider_xchat.runtime.uninterrupted import Interruption
+from airflow_provider_xchat.runtime.shielding import Interruption
 
 __all__ = ["run_in_own_loop"]
 

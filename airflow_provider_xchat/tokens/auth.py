@@ -59,7 +59,7 @@ class XChatAuth(httpx.Auth):
         for _ in range(_TRIES):
             if response.status_code != httpx.codes.UNAUTHORIZED or _issued_since(began, token):
                 return
-            token = self._tokens.after(token)
+            token = self._tokens.replace(token)
             response = yield _with(token, request)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
@@ -79,7 +79,7 @@ class XChatAuth(httpx.Auth):
             running = self._running
             joined = running is not None and running.get_loop() is loop and not running.done()
             if running is None or not joined:
-                work = self._tokens.current if refused is None else partial(self._tokens.after, refused)
+                work = self._tokens.current if refused is None else partial(self._tokens.replace, refused)
                 running = self._running = loop.create_task(in_thread(work))
                 running.add_done_callback(_look_at)
             token = await asyncio.shield(running)

@@ -24,18 +24,18 @@ from contextlib import contextmanager, suppress
 from airflow_provider_xchat.exceptions import XChatTokenStoreUnusableError
 from airflow_provider_xchat.tokens.model import LockingTokenStore, TokenStore
 
-__all__ = ["PATIENCE", "Lease", "exclusive_lease"]
+__all__ = ["PATIENCE_SECONDS", "Lease", "exclusive_lease"]
 
 log = logging.getLogger(__name__)
 
 #: a write that comes later after its read than this does not count; as long does everybody wait after its write
-SETTLE = 3.0
+SETTLE_SECONDS = 3.0
 #: how long a holder may work, from its write on
-HOLD = 12.0
+HOLD_SECONDS = 12.0
 #: a lease that somebody has seen unchanged for so long is up for grabs: its holder has stopped, or is dead
-STALE = 16.0
+STALE_SECONDS = 16.0
 #: how long to wait for others before giving up: enough to see two holders die
-PATIENCE = 60.0
+PATIENCE_SECONDS = 60.0
 
 # how long to wait before looking again whether others still hold the lease: at first, and at most; many wait at a time
 _POLL = 0.5
@@ -54,7 +54,7 @@ class Lease:
     :param patience: how long (seconds) to wait for others before giving up
     """
 
-    def __init__(self, store: TokenStore, key: str, patience: float = PATIENCE) -> None:
+    def __init__(self, store: TokenStore, key: str, patience: float = PATIENCE_SECONDS) -> None:
         self._store = store
         self._patience = patience
         self._key = f"{key}_lease"
@@ -77,12 +77,12 @@ class Lease:
             return
         name, held_from = acquired
         try:
-            yield held_from + HOLD
+            yield held_from + HOLD_SECONDS
         finally:
             # Nobody waits for it in vain when this goes wrong, only longer. Late in its time it is left alone: a write
             # that is delayed could free what is somebody else's by then.
             with suppress(Exception):
-                if time.monotonic() < held_from + HOLD / 2 and self._store.load(self._key) == name:
+                if time.monotonic() < held_from + HOLD_SECONDS / 2 and self._store.load(self._key) == name:
                     self._store.save(self._key, _FREE + secrets.token_hex(8))
 
     def _acquire(self, wanted: Callable[[], bool]) -> tuple[str, float] | None:
@@ -95,20 +95,22 @@ class Lease:
             before, found = found, self._store.load(self._key)
             if found != before:
                 seen_at = time.monotonic()
-            if found is None or found.startswith(_FREE) or read_at - seen_at >= STALE:
+            if found is None or found.startswith(_FREE) or read_at - seen_at >= STALE_SECONDS:
                 # A new name for each try: a write that was given up may still arrive.
                 name = f"{secrets.token_hex(8)} {socket.gethostname()} {os.getpid()}"
                 trouble = self._cannot_save(name)
                 if trouble is None:
                     written_at = time.monotonic()
-                    if written_at - read_at < SETTLE:
-                        time.sleep(SETTLE)
+                    if written_at - read_at < SETTLE_SECONDS:
+                        time.sleep(SETTLE_SECONDS)
                         if self._is_kept(name):
                             return name, written_at
                         trouble = _HELD
                     else:
                         took = f"{written_at - read_at:.1f} s"
-                        trouble = f"the store takes too long to read and write ({took}, the limit is {SETTLE:.0f} s)"
+                        trouble = (
+                            f"the store takes too long to read and write ({took}, the limit is {SETTLE_SECONDS:.0f} s)"
+                        )
             if time.monotonic() > give_up_at:
                 raise TimeoutError(f"no lease on the token within {self._patience:.0f} s: {trouble}")
             time.sleep(pause * (0.5 + random.random() / 2))
@@ -154,7 +156,7 @@ def exclusive_lease(store: TokenStore, key: str, wanted: Callable[[], bool]) -> 
         with Lease(store, key).held(wanted) as until:
             yield until
         return
-    lock = store.lock(key, PATIENCE)
+    lock = store.lock(key, PATIENCE_SECONDS)
     lock.__enter__()
     try:
         yield math.inf

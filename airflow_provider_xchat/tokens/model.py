@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, Self, runtime_checkable
 
-__all__ = ["REFRESH_TOKEN", "Grant", "LockingTokenStore", "Need", "Token", "TokenStore"]
+__all__ = ["REFRESH_TOKEN", "Grant", "LockingTokenStore", "RefreshReason", "Token", "TokenStore"]
 
 # What a refresh token or a client secret consists of: VSCHAR of RFC 6749 without the space. A line break at the end of
 # what was pasted is the usual mistake.
@@ -18,7 +18,7 @@ REFRESH_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 # How long before its end a token is replaced (seconds), where it lives for the usual two hours. A task that starts
 # with a token that has this long to go finishes most of what it does with it.
-AHEAD = 300.0
+REFRESH_AHEAD_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Token:
     :param expires_at: when the access token expires, in seconds since 1970-01-01 UTC; None when that is not known
     :param scope: what was granted, separated by spaces; empty when that is not known
     :param rotated_at: when it was issued, in seconds since 1970-01-01 UTC; None when that is not known
-    :param in_doubt: whether a refresh was sent of which nobody has seen the answer: the refresh token may be used up
+    :param refresh_outcome_unknown: whether the response to a refresh was lost, so that the refresh token may already
+        have been used
     """
 
     access_token: str | None = field(default=None, repr=False)
@@ -39,7 +40,7 @@ class Token:
     expires_at: float | None = None
     scope: str = ""
     rotated_at: float | None = None
-    in_doubt: bool = False
+    refresh_outcome_unknown: bool = False
 
     @property
     def secrets(self) -> list[str]:
@@ -65,9 +66,9 @@ class Token:
         :return: True some 5 to 10 minutes before it expires; later for a token that lives shorter than X's do, and at
             its very end for one in doubt: a second use of its refresh token could end the access token, too
         """
-        if self.in_doubt:
+        if self.refresh_outcome_unknown:
             return self.expires_within(0)
-        ahead = AHEAD
+        ahead = REFRESH_AHEAD_SECONDS
         if self.expires_at is not None and self.rotated_at is not None:
             ahead = min(ahead, max(0.0, self.expires_at - self.rotated_at) / 10)
         return self.expires_within(ahead * (1 + jitter))
@@ -103,7 +104,7 @@ class Token:
             and all(value is None or (isinstance(value, int | float) and value > 0) for value in times)
         ):
             raise ValueError("it is JSON, but not a token")
-        return cls(scope=scope, in_doubt=members.get("in_doubt") is True, **kept)
+        return cls(scope=scope, refresh_outcome_unknown=members.get("refresh_outcome_unknown") is True, **kept)
 
 
 @dataclass(frozen=True)
@@ -150,40 +151,39 @@ class Grant:
 
 
 @dataclass(frozen=True)
-class Need:
+class RefreshReason:
     """
-    Why another token is wanted.
+    Reason for a refresh.
 
-    :param stale: the one at hand
+    :param token: the token at hand
     :param refused: whether X has refused it
-    :param lasting: how long (seconds) the other one must last; None for as long as tokens usually last
+    :param min_seconds: how long the new token must be valid (seconds); None for as long as tokens usually are
     """
 
-    stale: Token
+    token: Token
     refused: bool = False
-    lasting: float | None = None
+    min_seconds: float | None = None
 
-    def met_by(self, token: Token) -> bool:
+    def satisfied_by(self, token: Token) -> bool:
         """
-        Return whether a token that somebody else has saved will do.
+        Return whether a token that another process has saved makes the refresh unnecessary.
 
-        :param token: the latest one
-        :return: whether nothing need be refreshed
+        :param token: the latest token
         """
-        if token.in_doubt and self.lasting is None:
-            return self.spares(token)
-        if token.access_token is None or token.access_token == self.stale.access_token:
+        if token.refresh_outcome_unknown and self.min_seconds is None:
+            return self.still_usable(token)
+        if token.access_token is None or token.access_token == self.token.access_token:
             return False
-        return not (token.is_due() if self.lasting is None else token.expires_within(self.lasting))
+        return not (token.is_due() if self.min_seconds is None else token.expires_within(self.min_seconds))
 
-    def spares(self, token: Token) -> bool:
+    def still_usable(self, token: Token) -> bool:
         """
-        Return whether an access token is still good, so that there is something to lose.
+        Return whether the access token is still usable, so that a risky refresh can wait.
 
-        :param token: the latest one
+        :param token: the latest token
         :return: False when X has refused it, or it has expired
         """
-        refused = self.refused and token.access_token == self.stale.access_token
+        refused = self.refused and token.access_token == self.token.access_token
         return not refused and not token.expires_within(0)
 
 

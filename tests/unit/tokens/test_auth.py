@@ -85,7 +85,7 @@ def test_what_another_process_has_rotated_may_be_refused_too(sandbox, connect, r
     with XChatHook() as hook:
         hook.get_conversation(GROUP)
         sandbox.expire_access_tokens()
-        rotating(grant).after(rotating(grant).stored())
+        rotating(grant).replace(rotating(grant).stored())
         sandbox.expire_access_tokens()
         hook.get_conversation(GROUP)
     assert statuses(sandbox) == [200, 401, 401, 200]

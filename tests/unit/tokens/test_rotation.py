@@ -235,8 +235,8 @@ class TestOutcomeUnknown:
         tokens = rotating(grant, expires_at=began + 4)
         for others in (tokens, rotating(grant), rotating(grant)):
             assert others.current().access_token == grant.access_token
-        with pytest.raises(XChatConnectionError, match="nobody has seen the answer to its last refresh"):
-            rotating(grant).lasting(5000)
+        with pytest.raises(XChatConnectionError, match="the response to its last refresh was lost"):
+            rotating(grant).valid_for(5000)
         assert len(statuses(sandbox)) == 1
         assert (chain(sandbox)["alive"], chain(sandbox)["reused_dead_token"]) == (True, 0)
         time.sleep(max(0.0, began + 4.1 - time.time()))
@@ -245,7 +245,7 @@ class TestOutcomeUnknown:
                 rotating(grant).current()
         else:
             assert rotating(grant).current().access_token != grant.access_token
-            assert not rotating(grant).stored().in_doubt
+            assert not rotating(grant).stored().refresh_outcome_unknown
 
     def test_nor_does_one_that_was_waiting(self, sandbox, rotating):
         grant = sandbox.grant(expires_in=200)
@@ -260,7 +260,7 @@ class TestOutcomeUnknown:
         grant = sandbox.grant(expires_in=200)
         sandbox.token_faults([{"kind": "status", "status": 500}])
         tokens = rotating(grant)
-        assert tokens.after(tokens.current()).access_token != grant.access_token
+        assert tokens.replace(tokens.current()).access_token != grant.access_token
         assert len(statuses(sandbox)) == 2
 
     @pytest.mark.parametrize("fault", [{"kind": "status", "status": 503}, {"kind": "status", "status": 429}])
@@ -393,14 +393,14 @@ class TestStoreDown:
 
     def test_a_store_that_gives_back_something_else(self, sandbox, rotating, locking):
         locking.forgets = True
-        with pytest.raises(XChatTokenLostError, match="what it gives back is not what was saved"):
+        with pytest.raises(XChatTokenLostError, match="it returns another text than the one that was saved"):
             rotating(sandbox.grant(expires_in=0), locking, save_for=0.5).current()
 
     @pytest.mark.parametrize("text", ["", "not json", "[]", "{}", '{"access_token": 7}', '{"refresh_token": ""}'])
     def test_a_store_that_holds_something_else(self, sandbox, rotating, store, key_of, text):
         grant = sandbox.grant(expires_in=0)
         store.save(key_of(grant), text)
-        with pytest.raises(XChatTokenStoreError, match=r"has something else under xchat_token_\w{32}: it is"):
+        with pytest.raises(XChatTokenStoreError, match=r"has no token under xchat_token_\w{32}: it is"):
             rotating(grant).current()
         assert statuses(sandbox) == []
 
@@ -414,10 +414,10 @@ class TestStoreDown:
 
 def test_a_refresh_for_a_token_that_lasts(sandbox, rotating):
     grant = sandbox.grant(expires_in=4000)
-    assert rotating(grant).lasting(3000).access_token == grant.access_token
-    token = rotating(grant).lasting(5000)
+    assert rotating(grant).valid_for(3000).access_token == grant.access_token
+    token = rotating(grant).valid_for(5000)
     assert token.access_token != grant.access_token
-    assert rotating(grant).lasting(5000) == token
+    assert rotating(grant).valid_for(5000) == token
     assert statuses(sandbox) == [200]
 
 
@@ -425,7 +425,7 @@ def test_a_refresh_for_a_token_that_lasts_says_when_it_fails(sandbox, rotating):
     """A task that is there to refresh has retries of its own, and an alarm."""
     sandbox.token_faults([{"kind": "status", "status": 503}])
     with pytest.raises(XChatServerError):
-        rotating(sandbox.grant(expires_in=4000)).lasting(5000)
+        rotating(sandbox.grant(expires_in=4000)).valid_for(5000)
     assert statuses(sandbox) == [503]
 
 

@@ -126,7 +126,8 @@ for left, gone in ((9, False), (8, True), (7, True)):
     if gone:
         store.delete("xchat_rate_limit_0")
     reset = str(int(time.time()) + 600)
-    limit.learn({"x-rate-limit-remaining": str(left), "x-rate-limit-reset": reset}, refused=False)
+    with limit.reserve("GET /", 0) as reservation:
+        reservation.settle({"x-rate-limit-remaining": str(left), "x-rate-limit-reset": reset}, refused=False)
     said.append(store.peek("xchat_rate_limit_0") is not None)
 print(json.dumps(said))
 """

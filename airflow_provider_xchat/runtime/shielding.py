@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-__all__ = ["Interruption", "uninterrupted"]
+__all__ = ["Interruption", "run_shielded"]
 
 Result = TypeVar("Result")
 
@@ -26,7 +26,7 @@ class Interruption:
         self._unfinished = 0
 
     def context(self) -> contextvars.Context:
-        """Return a copy of the current context in which :func:`uninterrupted` obeys this interruption."""
+        """Return a copy of the current context in which :func:`run_shielded` obeys this interruption."""
         context = contextvars.copy_context()
         context.run(_CURRENT.set, self)
         return context
@@ -56,7 +56,7 @@ class Interruption:
                 self._changed.notify_all()
 
 
-def uninterrupted(work: Callable[[], Result]) -> Result:
+def run_shielded(work: Callable[[], Result]) -> Result:
     """
     Do something that signals cannot break off.
 
