@@ -19,17 +19,19 @@ from airflow_provider_xchat.supervisor import mask
 __all__ = ["attempts", "rotating_tokens", "secrets_of", "static_client"]
 
 
-def static_client(settings: ConnectionSettings, access_token: str | None) -> Client:
+def static_client(settings: ConnectionSettings, conn_id: str, access_token: str | None) -> Client:
     """
     Make a client that sends one token, whatever X says to it.
 
     :param settings: what the connection says
+    :param conn_id: its id, for messages
     :param access_token: the token
     :return: the client
-    :raises XChatInputError: when it cannot be a token, or an environment variable for clients cannot be used
+    :raises XChatInputError: when it cannot be a token, or the settings for certificates or proxies cannot be used
     """
     auth = _bearer(access_token or "")
-    client = Client(settings.base_url, auth=auth, timeout=settings.timeout, verify_ssl=ssl_context())
+    context = ssl_context(settings.verify, conn_id)
+    client = Client(settings.base_url, auth=auth, timeout=settings.timeout, verify_ssl=context)
     with making_client():
         client.get_httpx_client()
     return client
@@ -44,7 +46,7 @@ def attempts(settings: ConnectionSettings, conn_id: str, *, deadline: float, rat
     :param deadline: seconds that all attempts at a call may take together
     :param rate_limit_wait: seconds that a call waits for a rate limit at most
     :return: the sender
-    :raises XChatInputError: when the access token or the token store cannot be one
+    :raises XChatInputError: when the access token, the token store or the certificates cannot be used
     """
     tokens = rotating_tokens(settings, conn_id)
     auth = None if tokens is None else XChatAuth(tokens)
@@ -53,7 +55,7 @@ def attempts(settings: ConnectionSettings, conn_id: str, *, deadline: float, rat
         settings.base_url,
         auth=auth or _bearer(settings.access_token or ""),
         timeout=settings.timeout,
-        verify_ssl=ssl_context(),
+        verify_ssl=ssl_context(settings.verify, conn_id),
     )
     # Connections with the same sign-in share their limits.
     account = settings.access_token if settings.grant is None else settings.grant.key
@@ -94,6 +96,7 @@ def rotating_tokens(settings: ConnectionSettings, conn_id: str) -> RotatingToken
         base_url=settings.base_url,
         timeout=settings.timeout,
         conn_id=conn_id,
+        verify=settings.verify,
         secrets=token_stores.secrets_of(settings.store_kwargs),
     )
 

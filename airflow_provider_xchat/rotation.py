@@ -66,6 +66,7 @@ class RotatingTokens:
     :param base_url: where the API is
     :param timeout: seconds that the token endpoint may take
     :param conn_id: the connection to sign in again for, for messages
+    :param verify: file or folder with the CA certificates to trust; None for the default ones
     :param secrets: what else a store's errors must not show, such as its own arguments
     :param save_for: how long (seconds) to try to save a new token; a restart of Airflow's API server takes less than
         the default
@@ -79,13 +80,14 @@ class RotatingTokens:
         base_url: str = "https://api.x.com",
         timeout: float = 30.0,
         conn_id: str = "xchat_default",
+        verify: str | None = None,
         secrets: Sequence[str] = (),
         save_for: float = 60.0,
     ) -> None:
         self._grant = grant
         self._store = store
         self._save_for = save_for
-        self._endpoint = TokenEndpoint(base_url, grant.client_id, grant.client_secret, timeout, conn_id)
+        self._endpoint = TokenEndpoint(base_url, grant.client_id, grant.client_secret, timeout, conn_id, verify)
         self._conn_id = conn_id
         self._jitter = random.SystemRandom().random()
         self._lock = threading.Lock()
