@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
+from airflow_provider_xchat.known_names import checked_known_names
+from airflow_provider_xchat.literal_arguments import check_literal, is_literal
 from airflow_provider_xchat.operators.rate_limited import RateLimitedOperator
 
 __all__ = ["ConversationFieldsOperator"]
 
-_FIELDS = ("chat_conversation_fields", "expansions", "user_fields", "allow_unknown")
+_LISTS_OF_NAMES = ("chat_conversation_fields", "expansions", "user_fields")
+_FIELDS = (*_LISTS_OF_NAMES, "allow_unknown")
 
 
 class ConversationFieldsOperator(RateLimitedOperator):
@@ -38,6 +42,10 @@ class ConversationFieldsOperator(RateLimitedOperator):
         self.expansions = expansions
         self.user_fields = user_fields
         self.allow_unknown = allow_unknown
+        if allow_unknown is None or is_literal(self, allow_unknown):
+            for argument in _LISTS_OF_NAMES:
+                check = partial(checked_known_names, "get_chat_conversation", argument, allow_unknown=allow_unknown)
+                check_literal(self, argument, check)
 
     @property
     def fields(self) -> dict[str, Any]:

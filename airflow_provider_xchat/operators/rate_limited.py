@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_xchat.ending import EndsWhenKilled
+from airflow_provider_xchat.inputs import checked_seconds
+from airflow_provider_xchat.literal_arguments import check_literal
 
 # Every DAG file that uses an operator imports this module each time it is parsed, so nothing heavy is imported here:
 # the hook comes in when a task runs.
@@ -58,6 +60,8 @@ class RateLimitedOperator(EndsWhenKilled, BaseOperator):
         self.deadline = deadline
         self.rate_limit_wait = rate_limit_wait
         self.deferrable = deferrable
+        for argument in ("deadline", "rate_limit_wait"):
+            check_literal(self, argument, partial(checked_seconds, argument))
 
     @cached_property
     def hook(self) -> XChatHook:

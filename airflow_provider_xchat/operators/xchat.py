@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_xchat.inputs import checked_conversation_id, checked_seconds, checked_sequence_id
+from airflow_provider_xchat.literal_arguments import check_literal
 from airflow_provider_xchat.operators.conversation_fields import ConversationFieldsOperator
 from airflow_provider_xchat.operators.conversations import GetChatConversationsOperator
 from airflow_provider_xchat.operators.rate_limited import RateLimitedOperator
@@ -49,6 +52,7 @@ class GetChatConversationOperator(ConversationFieldsOperator):
     def __init__(self, *, conversation_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.conversation_id = conversation_id
+        check_literal(self, "conversation_id", checked_conversation_id)
 
     def ask(self, context: Context) -> dict[str, Any]:
         """Make the call; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.get_conversation`."""
@@ -86,6 +90,8 @@ class MarkConversationReadOperator(RateLimitedOperator):
         super().__init__(**kwargs)
         self.conversation_id = conversation_id
         self.seen_until_sequence_id = seen_until_sequence_id
+        check_literal(self, "conversation_id", checked_conversation_id)
+        check_literal(self, "seen_until_sequence_id", checked_sequence_id)
 
     def ask(self, context: Context) -> dict[str, Any]:
         """Make the call; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.mark_conversation_read`."""
@@ -116,11 +122,10 @@ class RefreshXChatTokenOperator(RateLimitedOperator):
     def __init__(self, *, min_remaining: timedelta | float | str = timedelta(minutes=90), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.min_remaining = min_remaining
+        check_literal(self, "min_remaining", partial(checked_seconds, "min_remaining"))
 
     def ask(self, context: Context) -> dict[str, str | None]:
         """Refresh; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.refresh_access_token`."""
-        from airflow_provider_xchat.inputs import checked_seconds
-
         expires_at = self.hook.refresh_access_token(checked_seconds("min_remaining", self.min_remaining))
         return {"expires_at": None if expires_at is None else expires_at.isoformat("T", "seconds")}
 

@@ -113,12 +113,17 @@ def test_parsing_a_dag_imports_nothing_heavy(bare_home, module):
     assert packages.isdisjoint({"httpx", "attr", "attrs", "xchat_client"})
 
 
-def test_an_operator_module_imports_nothing_but_operators(bare_home):
+def test_an_operator_module_imports_operators_and_what_checks_their_arguments(bare_home):
     imported = bare_home.run("-c", NEWLY_IMPORTED, "airflow_provider_xchat.operators.xchat").json
     # The package itself may be there before, as Airflow reads provider_info.
     own = {name for name in imported if name.startswith("airflow_provider_xchat.")}
     assert own == {
         "airflow_provider_xchat.ending",
+        "airflow_provider_xchat.exceptions",
+        "airflow_provider_xchat.forbidden",
+        "airflow_provider_xchat.inputs",
+        "airflow_provider_xchat.known_names",
+        "airflow_provider_xchat.literal_arguments",
         "airflow_provider_xchat.operators",
         "airflow_provider_xchat.operators.conversation_fields",
         "airflow_provider_xchat.operators.conversations",
