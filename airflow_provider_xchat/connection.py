@@ -60,6 +60,7 @@ class ConnectionSettings:
     :param grant: what tokens are rotated with; None for a static token
     :param store: dotted path of a token store; None for Airflow Variables
     :param store_kwargs: its keyword arguments
+    :param verify: file or folder with the CA certificates to trust; None for the default ones
     """
 
     base_url: str
@@ -68,6 +69,7 @@ class ConnectionSettings:
     grant: Grant | None = None
     store: str | None = None
     store_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    verify: str | None = None
 
     @classmethod
     def of(cls, connection: AirflowConnection, conn_id: str | None = None) -> ConnectionSettings:
@@ -101,6 +103,7 @@ class ConnectionSettings:
             # Not "token_store": Airflow would take that for a secret, and its value out of all logs.
             store=_store(extra.get("store"), name),
             store_kwargs=_store_kwargs(extra.get("store_kwargs"), name),
+            verify=_verify(extra.get("verify"), name),
         )
 
 
@@ -212,6 +215,19 @@ def _store_kwargs(value: Any, name: str) -> Mapping[str, Any]:
         if isinstance(text, str) and _MASK.fullmatch(text):
             raise XChatInputError(_masked(name, f"{member} in store_kwargs"))
     return parsed
+
+
+def _verify(value: Any, name: str) -> str | None:
+    text = "" if value is None else str(value).strip()
+    if text.lower() in ("", "true"):
+        return None
+    if not isinstance(value, str) or text.lower() == "false":
+        raise XChatInputError(
+            f"{name} has verify {value!r} in its extra; expected the path of a file or a folder with the certificates"
+            " (PEM) of a private CA, or nothing for the default ones. Verification cannot be turned off, as tokens"
+            " would go to an unverified host: name the CA's file instead"
+        )
+    return text
 
 
 def _base_url(connection: AirflowConnection, name: str) -> str:

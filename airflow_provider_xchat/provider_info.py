@@ -29,6 +29,11 @@ CONNECTION_FIELDS: dict[str, dict[str, object]] = {
         "schema": {"type": ["number", "null"]},
         "description": "Seconds that connecting, or a pause in an answer, may take. Default 30.",
     },
+    "verify": {
+        "label": "CA Certificates",
+        "schema": {"type": ["string", "null"]},
+        "description": "Path of a file or folder with the certificates (PEM) of a private CA. Public CAs by default.",
+    },
     "store": {
         "label": "Token Store",
         "schema": {"type": ["string", "null"]},

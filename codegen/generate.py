@@ -27,6 +27,7 @@ from jinja2 import TemplateError
 from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError
+from openapi_python_client.parser.properties.list_property import ListProperty
 from openapi_python_client.schema.untrusted_string import UntrustedString
 from openapi_python_client.strings import PythonIdentifier
 
@@ -95,6 +96,7 @@ def generate_client(document: dict[str, Any], templates: Path, target: Path, ban
         raise _crash(error) from error
     if complaints:
         raise GenerationError(_summary(list(complaints)))
+    (target / "known_values.py").write_text(_known_values(project), encoding="utf-8")
     _require_named_classes(document, (target / "models" / "__init__.py").read_text(encoding="utf-8"))
     (target / "py.typed").write_text(banner, encoding="utf-8")
     for path in _sources(target):
@@ -145,6 +147,30 @@ def _comma_separated(document: dict[str, Any]) -> dict[str, list[str]]:
             if parameter.get("in") == "query" and parameter.get("explode") is False
         )
     return names
+
+
+def _known_values(project: openapi_python_client.Project) -> str:
+    """Write the module of data that names the values which the document lists for parameters."""
+    listed = {}
+    for collection in project.openapi.endpoint_collections_by_tag.values():
+        for endpoint in collection.endpoints:
+            lists = [each for each in endpoint.query_parameters if isinstance(each, ListProperty)]
+            listed[str(endpoint.name)] = {
+                str(each.python_name): sorted(values)
+                if (values := getattr(each.inner_property, "values", None))
+                else None
+                for each in lists
+            }
+    return f'''"""
+The values that the document lists, for each operation and each of its query parameters that is a list.
+
+None where it lists no values. Others can be sent, too, as X adds values without notice.
+"""
+
+from typing import Any
+
+KNOWN_VALUES: dict[str, dict[str, list[Any] | None]] = {dict(sorted(listed.items()))!r}
+'''
 
 
 def _described(document: dict[str, Any]) -> dict[str, Any]:

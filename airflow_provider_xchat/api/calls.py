@@ -16,8 +16,9 @@ from xchat_client.api.chat import get_chat_conversation, mark_chat_conversation_
 from xchat_client.models import MarkChatConversationReadRequest
 
 from airflow_provider_xchat.api.answers import Answer, cleaned, conversation_answer, mark_answer
-from airflow_provider_xchat.api.inputs import checked_conversation_id, checked_names, checked_sequence_id
-from airflow_provider_xchat.exceptions import XChatConnectionError, XChatInputError
+from airflow_provider_xchat.api.inputs import checked_conversation_id, checked_sequence_id
+from airflow_provider_xchat.api.known_names import checked_known_names
+from airflow_provider_xchat.exceptions import XChatConnectionError
 from airflow_provider_xchat.runtime.http_environment import tls_fault
 from airflow_provider_xchat.runtime.redaction import redact
 
@@ -102,7 +103,12 @@ def get_conversation(
         "expansions": expansions,
         "user_fields": user_fields,
     }
-    arguments = _name_lists(get_chat_conversation, names, allow_unknown)
+    # Those that are not empty: the generated function may lack the other arguments.
+    arguments = {
+        argument: checked
+        for argument, value in names.items()
+        if (checked := checked_known_names("get_chat_conversation", argument, value, allow_unknown))
+    }
     request = f"GET /2/chat/conversations/{identifier}"
     done = f"Conversation {identifier} fetched"
     return Call("getChatConversation", request, get_chat_conversation, identifier, arguments, conversation_answer, done)
@@ -123,18 +129,6 @@ def mark_conversation_read(conversation_id: Any, seen_until_sequence_id: Any) ->
     return Call(
         "markChatConversationRead", request, mark_chat_conversation_read, identifier, arguments, mark_answer, done
     )
-
-
-def _name_lists(operation: Any, given: Mapping[str, Any], allow_unknown: Any) -> dict[str, list[str]]:
-    """Check lists of names; return those that are not empty, as the generated function may lack the other arguments."""
-    known = operation.known_values()
-    for argument in [argument for argument, value in given.items() if value and argument not in known]:
-        raise XChatInputError(f"{argument} cannot be sent: X's document has no such list of names any more")
-    checked = {
-        argument: checked_names(argument, value, known.get(argument, ()), allow_unknown)
-        for argument, value in given.items()
-    }
-    return {argument: names for argument, names in checked.items() if names}
 
 
 @contextmanager

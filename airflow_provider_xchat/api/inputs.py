@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_xchat.exceptions import XChatInputError
@@ -20,16 +20,26 @@ from airflow_provider_xchat.exceptions import XChatInputError
 __all__ = [
     "checked_choice",
     "checked_conversation_id",
+    "checked_conversation_ids",
     "checked_count",
     "checked_list",
+    "checked_moment",
     "checked_names",
     "checked_seconds",
     "checked_sequence_id",
+    "moment_of",
+    "wrong_conversation_ids",
 ]
 
 # The pattern that X publishes for the path parameter of markChatConversationRead; [0-9] as \d takes any script's
 # digits. Elsewhere X joins the two ids by a colon.
 _CONVERSATION_ID = re.compile(r"[0-9]{1,19}|[0-9]{1,19}[-:][0-9]{1,19}|g[0-9]{1,19}")
+_EXPECTED_CONVERSATION_ID = (
+    "the other participant's user id ('123'), two user ids joined by a dash ('123-456'), or a group id ('g789'), with"
+    " ids of 1 to 19 digits"
+)
+# How many of several wrong ids an error shows.
+_MOST_SHOWN = 10
 _SEQUENCE_ID = re.compile(r"[0-9]{1,19}")
 
 #: names that X's documents listed up to version 2.166, and the way out
@@ -55,11 +65,42 @@ def checked_conversation_id(value: Any) -> str:
     """
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not _CONVERSATION_ID.fullmatch(text):
-        raise XChatInputError(
-            f"conversation_id is {_shown(value)}; expected the other participant's user id ('123'), two user ids joined"
-            " by a dash ('123-456'), or a group id ('g789'), with ids of 1 to 19 digits"
-        )
+        raise XChatInputError(f"conversation_id is {_shown(value)}; expected {_EXPECTED_CONVERSATION_ID}")
     return "-".join(sorted(text.replace(":", "-").split("-"), key=int)) if text[0] != "g" else text
+
+
+def wrong_conversation_ids(values: Iterable[Any]) -> list[Any]:
+    """
+    Find the values that cannot be ids of conversations.
+
+    :param values: the ids
+    :return: those that :func:`checked_conversation_id` refuses, in their order
+    """
+    wrong = []
+    for value in values:
+        try:
+            checked_conversation_id(value)
+        except XChatInputError:
+            wrong.append(value)
+    return wrong
+
+
+def checked_conversation_ids(value: Any) -> list[Any]:
+    """
+    Check a list of ids of conversations.
+
+    :param value: as :func:`checked_list` takes it
+    :return: its items, as they were given
+    :raises XChatInputError: when it is not a list, or items cannot be ids: it shows the first ten of those
+    """
+    items = checked_list("conversation_ids", value)
+    if wrong := wrong_conversation_ids(items):
+        more = f" and {len(wrong) - _MOST_SHOWN} more" if len(wrong) > _MOST_SHOWN else ""
+        raise XChatInputError(
+            f"conversation_ids has {_listed(wrong[:_MOST_SHOWN])}{more} in it; expected of each"
+            f" {_EXPECTED_CONVERSATION_ID}"
+        )
+    return items
 
 
 def checked_sequence_id(value: Any) -> str:
@@ -149,6 +190,36 @@ def checked_seconds(argument: str, value: Any) -> float:
             " timedelta(minutes=90), 5400 or '5400'"
         )
     return seconds
+
+
+def checked_moment(argument: str, value: Any) -> datetime:
+    """
+    Check a time.
+
+    :param argument: the name of the argument, for messages
+    :param value: a datetime, or text with one in ISO 8601; without a time zone it is in UTC
+    :return: the time, in UTC
+    :raises XChatInputError: when it is neither
+    """
+    try:
+        return moment_of(value if isinstance(value, datetime) else str(value))
+    except ValueError:
+        raise XChatInputError(
+            f"{argument} is {value!r} ({type(value).__name__}); expected a datetime or text with one, such as"
+            " '2026-03-02T16:20:31+00:00' or '{{ data_interval_start }}'"
+        ) from None
+
+
+def moment_of(value: datetime | str) -> datetime:
+    """
+    Read a time.
+
+    :param value: a datetime, or text in ISO 8601; without a time zone it is in UTC
+    :return: the time, in UTC
+    :raises ValueError: when the text is something else
+    """
+    read = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def checked_names(argument: str, value: Any, known: Collection[str] | None, allow_unknown: Any = None) -> list[str]:

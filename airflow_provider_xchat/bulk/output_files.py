@@ -14,7 +14,7 @@ from airflow_provider_xchat.exceptions import XChatInputError
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
-__all__ = ["check_own_output", "is_local", "whole_file"]
+__all__ = ["check_own_output", "checked_output", "is_local", "whole_file"]
 
 # What a template may name that differs between the instances of a mapped task.
 _OF_THE_INSTANCE = {"ti", "task_instance", "task_instance_key_str", "task", "expanded_ti_count"}
@@ -51,6 +51,39 @@ def _names_in(template: str) -> set[str]:
         return set(_OF_THE_INSTANCE)  # its author's own syntax
 
 
+def checked_output(output_path: str | os.PathLike[str]) -> ObjectStoragePath:
+    """
+    Check that a file can be written, before what goes into it is paid for: write one beside it, and remove it.
+
+    :param output_path: a path or URL
+    :return: the path
+    :raises XChatInputError: when there can be no such file
+    :raises Exception: whatever the storage raises when it cannot be written
+    """
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    given = str(output_path)
+    try:
+        output = ObjectStoragePath(given)
+        files = output.fs
+    except (ImportError, ValueError) as error:
+        raise XChatInputError(
+            f"output_path is {given!r}, which leads to no storage ({type(error).__name__}: {error}); expected a path,"
+            " or a URL of a protocol for which the packages are installed, such as 's3://aws_default@bucket/chats.jsonl'"
+        ) from None
+    if given.endswith("/") or not output.name or files.isdir(output.path):
+        raise XChatInputError(f"output_path is {given!r}, which is a folder; expected the path of a file")
+    probe = _beside(output)
+    try:
+        probe.write_text("\n", encoding="utf-8")
+    except BaseException:
+        with suppress(Exception):
+            files.rm_file(probe.path)
+        raise
+    files.rm_file(probe.path)
+    return output
+
+
 def is_local(path: ObjectStoragePath) -> bool:
     """
     Return whether a path is on this machine.
@@ -70,9 +103,7 @@ def whole_file(output: ObjectStoragePath) -> Iterator[TextIO]:
     :param output: the path
     :return: a context manager that gives the file; an exception in it leaves the output as it was
     """
-    unfinished = output.parent / f".{output.name}.{secrets.token_hex(4)}"
-    if is_local(output):
-        Path(output.path).parent.mkdir(parents=True, exist_ok=True)
+    unfinished = _beside(output)
     try:
         with unfinished.open("w", encoding="utf-8") as file:  # type: ignore[no-untyped-call]
             yield file
@@ -84,6 +115,13 @@ def whole_file(output: ObjectStoragePath) -> Iterator[TextIO]:
         with suppress(Exception):
             output.fs.rm_file(unfinished.path)
         raise
+
+
+def _beside(output: ObjectStoragePath) -> ObjectStoragePath:
+    """Return a path beside an output that nothing else uses, in a folder that is there."""
+    if is_local(output):
+        Path(output.path).parent.mkdir(parents=True, exist_ok=True)
+    return output.parent / f".{output.name}.{secrets.token_hex(4)}"
 
 
 def _move(files: Any, source: str, target: str) -> None:

@@ -31,6 +31,7 @@ from airflow_provider_xchat.exceptions import (
     XChatInputError,
     XChatSignInError,
 )
+from airflow_provider_xchat.runtime.http_environment import ssl_context
 from airflow_provider_xchat.tokens.endpoint import TokenEndpoint
 from airflow_provider_xchat.tokens.model import Token
 
@@ -58,7 +59,10 @@ def login(arguments: argparse.Namespace, terminal: Terminal) -> None:
     settings = ConnectionSettings.of(fields.with_token(_NO_TOKEN))
     scopes = scopes_of(arguments.scope) if arguments.scope else (*SCOPES, OFFLINE_SCOPE)
     sign_in = SignIn(settings.base_url, client_id, arguments.redirect_uri, scopes, arguments.pages)
-    endpoint = TokenEndpoint(settings.base_url, client_id, client_secret, settings.timeout, arguments.conn_id)
+    endpoint = TokenEndpoint(
+        settings.base_url, client_id, client_secret, settings.timeout, arguments.conn_id, settings.verify
+    )
+    ssl_context(settings.verify, arguments.conn_id)  # a code is good for 30 seconds: too short to fix the certificates
 
     token = _exchanged(endpoint, sign_in, _code(arguments, sign_in, terminal))
     granted = token.scope.split() or list(scopes)

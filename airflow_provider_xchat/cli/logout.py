@@ -63,7 +63,9 @@ def _revoke(settings: ConnectionSettings, fields: ConnectionFields, terminal: Te
     if not client_id:
         raise XChatInputError("the connection has no login; expected the client id that the token was issued to there")
     token = latest_token(settings, fields.conn_id)
-    endpoint = TokenEndpoint(settings.base_url, client_id, fields.client_secret, settings.timeout, fields.conn_id)
+    endpoint = TokenEndpoint(
+        settings.base_url, client_id, fields.client_secret, settings.timeout, fields.conn_id, settings.verify
+    )
     endpoint.revoke(token.refresh_token or token.access_token or "")
     if settings.grant is not None and token.rotated_at is None and token.expires_within(0):
         # X also confirms the revocation of a refresh token that was used up.

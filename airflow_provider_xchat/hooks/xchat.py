@@ -346,7 +346,7 @@ class XChatHook(BaseHook):
             access_token = latest.access_token
         call = calls.get_conversation(_NOBODY)
         try:
-            with static_client(settings, access_token) as client:
+            with static_client(settings, conn_id, access_token) as client:
                 call.read(call.send(client, secrets_of(settings, tokens)))
         except XChatAuthError as error:
             if tokens is None:

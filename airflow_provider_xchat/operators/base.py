@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
+from airflow_provider_xchat.api.inputs import checked_seconds
+from airflow_provider_xchat.api.known_names import checked_known_names
 from airflow_provider_xchat.runtime.ending import EndsWhenKilled
+from airflow_provider_xchat.runtime.literal_arguments import check_literal, is_literal
 
 # Every DAG file that uses an operator imports this module each time it is parsed, so nothing heavy is imported here:
 # the hook comes in when a task runs.
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ConversationFieldsOperator", "RateLimitedOperator"]
 
-_FIELDS = ("chat_conversation_fields", "expansions", "user_fields", "allow_unknown")
+_LISTS_OF_NAMES = ("chat_conversation_fields", "expansions", "user_fields")
+_FIELDS = (*_LISTS_OF_NAMES, "allow_unknown")
 
 
 class RateLimitedOperator(EndsWhenKilled, BaseOperator):
@@ -60,6 +64,8 @@ class RateLimitedOperator(EndsWhenKilled, BaseOperator):
         self.deadline = deadline
         self.rate_limit_wait = rate_limit_wait
         self.deferrable = deferrable
+        for argument in ("deadline", "rate_limit_wait"):
+            check_literal(self, argument, partial(checked_seconds, argument))
 
     @cached_property
     def hook(self) -> XChatHook:
@@ -140,6 +146,10 @@ class ConversationFieldsOperator(RateLimitedOperator):
         self.expansions = expansions
         self.user_fields = user_fields
         self.allow_unknown = allow_unknown
+        if allow_unknown is None or is_literal(self, allow_unknown):
+            for argument in _LISTS_OF_NAMES:
+                check = partial(checked_known_names, "get_chat_conversation", argument, allow_unknown=allow_unknown)
+                check_literal(self, argument, check)
 
     @property
     def fields(self) -> dict[str, Any]:

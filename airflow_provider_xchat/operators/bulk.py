@@ -5,9 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_xchat.api.inputs import (
+    checked_choice,
+    checked_conversation_ids,
+    checked_count,
+    checked_list,
+    wrong_conversation_ids,
+)
 from airflow_provider_xchat.operators.base import ConversationFieldsOperator
+from airflow_provider_xchat.runtime.literal_arguments import check_literal
 
 if TYPE_CHECKING:
     import os
@@ -43,10 +52,12 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
     answer any more) ends the task at once, whatever ``fail_on`` says.
 
     :param conversation_ids: the conversations, as a list, a text that holds one, or what mapped tasks returned
-        (templated); one that is listed twice is fetched once
+        (templated); one that is listed twice is fetched once; with ``fail_on="any"``, one that cannot be an id fails
+        the task before any request
     :param max_concurrency: how many requests at a time (templated)
     :param output_path: where to write JSON Lines, a path or URL for ``ObjectStoragePath``: ``/data/x.jsonl``,
-        ``s3://aws_default@bucket/x.jsonl``; mapped tasks need one each (templated)
+        ``s3://aws_default@bucket/x.jsonl``; mapped tasks need one each; that it can be written is checked before any
+        request (templated)
     :param fail_on: whether the task fails when ``"any"`` conversation failed, when ``"all"`` did, or ``"never"``; a
         retry asks for those only that failed, and there is none when it would end the same for all of them (templated)
     :param chat_conversation_fields: as in ``GetChatConversationOperator`` (templated)
@@ -83,6 +94,11 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
         self.max_concurrency = max_concurrency
         self.output_path = output_path
         self.fail_on = fail_on
+        check_literal(self, "max_concurrency", partial(checked_count, "max_concurrency"))
+        check_literal(self, "fail_on", partial(checked_choice, "fail_on", choices=_FAIL_ON))
+        # Else, an id that cannot be one is a failure among others.
+        check_ids = checked_conversation_ids if fail_on == "any" else partial(checked_list, "conversation_ids")
+        check_literal(self, "conversation_ids", check_ids)
 
     def ask(self, context: Context) -> dict[str, Any]:
         """
@@ -91,21 +107,24 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
         :raises XChatConversationsError: as ``fail_on`` says; the result is in XCom all the same
         :raises XChatError: for what concerns all conversations
         """
-        from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
+        from airflow.providers.common.compat.sdk import AirflowFailException
 
         from airflow_provider_xchat.api.inputs import checked_choice, checked_count, checked_list
         from airflow_provider_xchat.bulk.checkpoint import progress_of
         from airflow_provider_xchat.bulk.fetcher import ManyConversations
-        from airflow_provider_xchat.bulk.output_files import check_own_output
+        from airflow_provider_xchat.bulk.output_files import check_own_output, checked_output
         from airflow_provider_xchat.exceptions import XChatRateLimitError
         from airflow_provider_xchat.runtime.event_loops import run_in_own_loop
 
-        identifiers = checked_list("conversation_ids", self.conversation_ids)
         max_concurrency = checked_count("max_concurrency", self.max_concurrency)
         fail_on = checked_choice("fail_on", self.fail_on, _FAIL_ON)
+        identifiers = checked_list("conversation_ids", self.conversation_ids)
+        if fail_on == "any":
+            self._check_ids(identifiers)
+        output = None
         if self.output_path is not None:
             check_own_output(context)
-        output = None if self.output_path is None else ObjectStoragePath(str(self.output_path))
+            output = checked_output(self.output_path)
         progress = progress_of(context, output)
         many = ManyConversations(
             self.hook,
@@ -135,6 +154,11 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
             self._push(context, result)
             raise failure
         return result
+
+    def _check_ids(self, identifiers: list[Any]) -> None:
+        for wrong in wrong_conversation_ids(identifiers):
+            self.log.error("conversation_ids has %.100r in it, which cannot be an id", wrong)
+        checked_conversation_ids(identifiers)
 
     def _push(self, context: Context, result: dict[str, Any]) -> None:
         """Push what Airflow would push if the task succeeded."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_xchat.api.inputs import checked_conversation_id, checked_seconds, checked_sequence_id
 from airflow_provider_xchat.operators.base import ConversationFieldsOperator, RateLimitedOperator
 from airflow_provider_xchat.operators.bulk import GetChatConversationsOperator
+from airflow_provider_xchat.runtime.literal_arguments import check_literal
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -48,6 +51,7 @@ class GetChatConversationOperator(ConversationFieldsOperator):
     def __init__(self, *, conversation_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.conversation_id = conversation_id
+        check_literal(self, "conversation_id", checked_conversation_id)
 
     def ask(self, context: Context) -> dict[str, Any]:
         """Make the call; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.get_conversation`."""
@@ -85,6 +89,8 @@ class MarkConversationReadOperator(RateLimitedOperator):
         super().__init__(**kwargs)
         self.conversation_id = conversation_id
         self.seen_until_sequence_id = seen_until_sequence_id
+        check_literal(self, "conversation_id", checked_conversation_id)
+        check_literal(self, "seen_until_sequence_id", checked_sequence_id)
 
     def ask(self, context: Context) -> dict[str, Any]:
         """Make the call; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.mark_conversation_read`."""
@@ -115,6 +121,7 @@ class RefreshXChatTokenOperator(RateLimitedOperator):
     def __init__(self, *, min_remaining: timedelta | float | str = timedelta(minutes=90), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.min_remaining = min_remaining
+        check_literal(self, "min_remaining", partial(checked_seconds, "min_remaining"))
 
     def ask(self, context: Context) -> dict[str, str | None]:
         """Refresh; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.refresh_access_token`."""

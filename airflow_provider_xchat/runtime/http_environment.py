@@ -1,7 +1,7 @@
 """
-Environment variables for HTTP clients: proxies and certificates.
+Certificates and proxies for HTTP clients: the connection's ``verify``, and environment variables.
 
-httpx reads them when it makes a client, and raises almost anything for those that cannot be used.
+httpx reads those when it makes a client, and raises almost anything for those that cannot be used.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 
@@ -22,14 +23,18 @@ _OF_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _NOT_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
 
 
-def ssl_context() -> ssl.SSLContext:
+def ssl_context(verify: str | None = None, conn_id: str = "xchat_default") -> ssl.SSLContext:
     """
-    Return the SSL context for a client, with the certificates of ``SSL_CERT_FILE`` or ``SSL_CERT_DIR``.
+    Return the SSL context for a client.
 
-    :raises XChatInputError: when an environment variable for it cannot be used
+    :param verify: file or folder with the CA certificates to trust (PEM); None for those of ``SSL_CERT_FILE`` or
+        ``SSL_CERT_DIR``, else those of certifi
+    :param conn_id: the connection that ``verify`` comes from, for messages
+    :raises XChatInputError: when ``verify`` or an environment variable for certificates cannot be used
     """
+    certificates = None if verify is None else _certificates(verify, conn_id)
     try:
-        return httpx.create_ssl_context()
+        return httpx.create_ssl_context() if certificates is None else ssl.create_default_context(cadata=certificates)
     except (OSError, ValueError) as error:  # also ssl.SSLError
         name = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") and not _has_certificates() else "SSLKEYLOGFILE"
         expected = "a file with certificates (PEM)" if name == "SSL_CERT_FILE" else "a file that can be written"
@@ -71,12 +76,28 @@ def tls_fault(error: BaseException | None) -> str | None:
         error = error.__cause__ or error.__context__
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
-            f"its certificate cannot be verified ({error.verify_message}). For a CA of your own, set the environment"
-            " variable SSL_CERT_FILE to a file with its certificate (PEM)"
+            f"its certificate cannot be verified ({error.verify_message}). For a CA of your own, name a file with its"
+            " certificate (PEM) in verify in the connection's extra, or in the environment variable SSL_CERT_FILE"
         )
     if isinstance(error, ssl.SSLError) and error.reason in _NOT_TLS:
         return "it does not speak TLS. Was http:// left out of the connection's host, or is it a wrong port?"
     return None
+
+
+def _certificates(verify: str, conn_id: str) -> str:
+    """Read the PEM certificates in a file, or in all files of a folder."""
+    try:
+        place = Path(verify)
+        files = sorted(path for path in place.iterdir() if path.is_file()) if place.is_dir() else [place]
+        # Comments beside the certificates may be in any encoding.
+        text = "\n".join(path.read_text(encoding="ascii", errors="ignore") for path in files)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (OSError, ValueError) as error:  # also ssl.SSLError
+        raise XChatInputError(
+            f"connection {conn_id!r} has verify {verify!r} in its extra, which cannot be used ({type(error).__name__}:"
+            f" {error}); expected the path of a file or a folder with the CA's certificates (PEM). Nothing was sent"
+        ) from None
+    return text
 
 
 def _has_certificates() -> bool:

@@ -20,17 +20,19 @@ from airflow_provider_xchat.tokens.rotation import RotatingTokens
 __all__ = ["make_sender", "rotating_tokens", "secrets_of", "static_client"]
 
 
-def static_client(settings: ConnectionSettings, access_token: str | None) -> Client:
+def static_client(settings: ConnectionSettings, conn_id: str, access_token: str | None) -> Client:
     """
     Make a client that sends one token, whatever X says to it.
 
     :param settings: what the connection says
+    :param conn_id: its id, for messages
     :param access_token: the token
     :return: the client
-    :raises XChatInputError: when it cannot be a token, or an environment variable for clients cannot be used
+    :raises XChatInputError: when it cannot be a token, or the settings for certificates or proxies cannot be used
     """
     auth = _bearer(access_token or "")
-    client = Client(settings.base_url, auth=auth, timeout=settings.timeout, verify_ssl=ssl_context())
+    context = ssl_context(settings.verify, conn_id)
+    client = Client(settings.base_url, auth=auth, timeout=settings.timeout, verify_ssl=context)
     with making_client():
         client.get_httpx_client()
     return client
@@ -54,7 +56,7 @@ def make_sender(settings: ConnectionSettings, conn_id: str, *, deadline: float, 
         settings.base_url,
         auth=auth or _bearer(settings.access_token or ""),
         timeout=settings.timeout,
-        verify_ssl=ssl_context(),
+        verify_ssl=ssl_context(settings.verify, conn_id),
     )
     with making_client():
         enforce_deadlines(client.get_httpx_client())
@@ -97,6 +99,7 @@ def rotating_tokens(settings: ConnectionSettings, conn_id: str) -> RotatingToken
         base_url=settings.base_url,
         timeout=settings.timeout,
         conn_id=conn_id,
+        verify=settings.verify,
         secrets=stores.secrets_of(settings.store_kwargs),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
@@ -14,9 +15,11 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_xchat.api.inputs import checked_count
+from airflow_provider_xchat.api.inputs import checked_conversation_id, checked_count, checked_moment
+from airflow_provider_xchat.api.known_names import checked_known_names
 from airflow_provider_xchat.exceptions import XChatInputError
 from airflow_provider_xchat.runtime.ending import EndsWhenKilled
+from airflow_provider_xchat.runtime.literal_arguments import check_literal
 
 # Every DAG file that uses the sensor imports this module each time it is parsed, so nothing heavy is imported here: the
 # hook and the trigger come in when a task runs.
@@ -66,6 +69,10 @@ class ChatConversationUpdatedSensor(EndsWhenKilled, BaseSensorOperator):
         self.xchat_conn_id = xchat_conn_id
         self.max_failures = checked_count("max_failures", max_failures)
         self.deferrable = deferrable
+        check_literal(self, "conversation_id", checked_conversation_id)
+        check_literal(self, "updated_since", partial(checked_moment, "updated_since"))
+        names = "chat_conversation_fields"
+        check_literal(self, names, partial(checked_known_names, "get_chat_conversation", names))
         if deferrable and not self.poke_interval:
             raise XChatInputError(
                 "poke_interval is 0; expected more for a deferrable sensor, as each request costs money"
@@ -80,7 +87,7 @@ class ChatConversationUpdatedSensor(EndsWhenKilled, BaseSensorOperator):
         """Ask once; where the sensor is deferrable and it is not yet time, defer."""
         from airflow_provider_xchat.exceptions import XChatRateLimitError
         from airflow_provider_xchat.hooks.xchat import XChatHook
-        from airflow_provider_xchat.triggers.updates import checked_moment, fields_to_ask_for, updated_at
+        from airflow_provider_xchat.triggers.updates import fields_to_ask_for, updated_at
 
         since = checked_moment("updated_since", self.updated_since)
         fields = fields_to_ask_for(self.chat_conversation_fields)

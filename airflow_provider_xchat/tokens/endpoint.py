@@ -70,6 +70,7 @@ class TokenEndpoint:
     :param client_secret: for confidential clients
     :param timeout: seconds that the whole answer may take
     :param conn_id: the connection to sign in again for, for messages
+    :param verify: file or folder with the CA certificates to trust; None for the default ones
     """
 
     base_url: str
@@ -77,6 +78,7 @@ class TokenEndpoint:
     client_secret: str | None = field(default=None, repr=False)
     timeout: float = 30.0
     conn_id: str = "xchat_default"
+    verify: str | None = None
 
     def refresh(self, token: Token, *, until: float = math.inf) -> Token:
         """
@@ -174,8 +176,9 @@ class TokenEndpoint:
 
         request = f"POST {path}"
         timeout = max(0.1, end - now)
+        context = ssl_context(self.verify, self.conn_id)
         with making_client():
-            opened = httpx.Client(timeout=timeout, follow_redirects=False, headers=headers, verify=ssl_context())
+            opened = httpx.Client(timeout=timeout, follow_redirects=False, headers=headers, verify=context)
         try:
             with (
                 opened as client,

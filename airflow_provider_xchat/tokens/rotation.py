@@ -61,6 +61,7 @@ class RotatingTokens:
     :param base_url: scheme and host of the API
     :param timeout: seconds that the token endpoint may take
     :param conn_id: the connection to sign in again for, for messages
+    :param verify: file or folder with the CA certificates to trust; None for the default ones
     :param secrets: secrets among the store's own arguments, which its errors must not show
     :param save_for: how long to try to save a new token (seconds); a restart of Airflow's API server takes less than
         the default
@@ -74,6 +75,7 @@ class RotatingTokens:
         base_url: str = "https://api.x.com",
         timeout: float = 30.0,
         conn_id: str = "xchat_default",
+        verify: str | None = None,
         secrets: Sequence[str] = (),
         save_for: float = 60.0,
     ) -> None:
@@ -81,7 +83,7 @@ class RotatingTokens:
         self._kept = GrantStore(grant, store, conn_id, secrets, save_for)
         #: returns the secrets that responses may repeat
         self.secrets = self._kept.secrets
-        self._endpoint = TokenEndpoint(base_url, grant.client_id, grant.client_secret, timeout, conn_id)
+        self._endpoint = TokenEndpoint(base_url, grant.client_id, grant.client_secret, timeout, conn_id, verify)
         self._conn_id = conn_id
         self._jitter = random.random()
         self._lock = threading.Lock()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_xchat.api.inputs import moment_of
 from airflow_provider_xchat.runtime.threads import in_thread
-from airflow_provider_xchat.triggers.updates import moment_of
 
 if TYPE_CHECKING:
     from airflow_provider_xchat.runtime.variables import AirflowVariableStore

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from airflow_provider_xchat.advice import problem_text
 from airflow_provider_xchat.api.answers import problems_of
-from airflow_provider_xchat.api.inputs import checked_names
+from airflow_provider_xchat.api.inputs import checked_names, moment_of
 from airflow_provider_xchat.exceptions import XChatAnswerError, XChatInputError
 
-__all__ = ["checked_moment", "fields_to_ask_for", "moment_of", "updated_at"]
+__all__ = ["fields_to_ask_for", "updated_at"]
 
 _UPDATED_AT = "updated_at"
 
@@ -40,36 +40,6 @@ def fields_to_ask_for(names: Any) -> list[str]:
     """
     wanted = checked_names("chat_conversation_fields", names, None)
     return sorted({*(wanted or _FIELDS), _UPDATED_AT})
-
-
-def checked_moment(argument: str, value: Any) -> datetime:
-    """
-    Check a time.
-
-    :param argument: the name of the argument, for messages
-    :param value: a datetime, or text with one in ISO 8601; without a time zone it is in UTC
-    :return: the time, in UTC
-    :raises XChatInputError: when it is neither
-    """
-    try:
-        return moment_of(value if isinstance(value, datetime) else str(value))
-    except ValueError:
-        raise XChatInputError(
-            f"{argument} is {value!r} ({type(value).__name__}); expected a datetime or text with one, such as"
-            " '2026-03-02T16:20:31+00:00' or '{{ data_interval_start }}'"
-        ) from None
-
-
-def moment_of(value: datetime | str) -> datetime:
-    """
-    Read a time.
-
-    :param value: a datetime, or text in ISO 8601; without a time zone it is in UTC
-    :return: the time, in UTC
-    :raises ValueError: when the text is something else
-    """
-    read = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def updated_at(answer: Mapping[str, Any]) -> datetime:

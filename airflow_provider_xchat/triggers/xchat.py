@@ -12,12 +12,12 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_xchat.api.inputs import checked_conversation_id, checked_count, checked_seconds
+from airflow_provider_xchat.api.inputs import checked_conversation_id, checked_count, checked_moment, checked_seconds
 from airflow_provider_xchat.exceptions import XChatInputError
 from airflow_provider_xchat.triggers.cursors import Cursor, StoredCursor
 from airflow_provider_xchat.triggers.errors import to_payload
 from airflow_provider_xchat.triggers.polling import Failure, Heard, Poll, Question
-from airflow_provider_xchat.triggers.updates import checked_moment, fields_to_ask_for
+from airflow_provider_xchat.triggers.updates import fields_to_ask_for
 
 try:
     from airflow.triggers.base import BaseEventTrigger

@@ -4,9 +4,20 @@
 
 """A client library for accessing X API v2"""
 
-from .client import BearerToken, Client
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .client import BearerToken, Client
 
 __all__ = (
     "BearerToken",
     "Client",
 )
+
+
+def __getattr__(name: str) -> Any:
+    # httpx and attrs are imported with the client: known_values is read without them.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(".client", __name__), name)

@@ -29,6 +29,10 @@ def operation(operation_id, responses, **fields):
     return {"operationId": operation_id, "tags": ["Shapes"], "responses": described, **fields}
 
 
+def list_parameter(name, items):
+    return {"name": name, "in": "query", "schema": {"type": "array", "items": items}}
+
+
 DOCUMENT = {
     "openapi": "3.0.0",
     "info": {"title": "t", "version": "1"},
@@ -63,6 +67,11 @@ DOCUMENT = {
             "get": operation(
                 "getRaw",
                 {"200": {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
+                parameters=[
+                    list_parameter("item.fields", {"type": "string", "enum": ["b", "a"]}),
+                    list_parameter("levels", {"type": "integer", "enum": [2, 1]}),
+                    list_parameter("tags", {"type": "string"}),
+                ],
             ),
             "post": operation("ping", {"default": {"content": json_of(OTHER)}}),
         },
@@ -179,6 +188,19 @@ def test_parameters_that_are_no_lists(run):
         assert seen[0].url.raw_path == b"/items?deep=true&since=2026-01-02T00%3A00%3A00%2B00%3A00"
         assert seen[0].headers["x-header"] == "h"
     """)
+
+
+def test_known_values_of_lists_are_read_without_the_client(package):
+    code = """
+        import sys
+        from xchat_client.known_values import KNOWN_VALUES
+        assert KNOWN_VALUES.pop("get_raw") == {"item_fields": ["a", "b"], "levels": [1, 2], "tags": None}
+        assert KNOWN_VALUES == {name: {} for name in ("get_item", "list_items", "ping", "put_item", "upload_item")}
+        assert not {"httpx", "attr", "attrs", "xchat_client.client"} & sys.modules.keys()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, cwd=package.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_models_of_every_shape_are_lossless(run):

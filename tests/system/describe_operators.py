@@ -26,7 +26,7 @@ def own_arguments(operator):
 
 
 def describe(operator):
-    given = {name: f"the {name}" for name in own_arguments(operator)}
+    given = {name: f"{{{{ params.{name} }}}}" for name in own_arguments(operator)}
     with DAG("described", schedule=None) as dag:
         task = operator(task_id="task", **given)
 

@@ -14,6 +14,9 @@ BAD_INPUT = {
         " did you mean ['group_name', 'type']?"
     ),
     "conversation_id": "conversation_id is 'the board room' (str); expected ",
+    "mapped[0]": "task 'mapped': conversation_id is 'the board room' (str); expected ",
+    "conversation_ids": "conversation_ids has 'the board room' (str) in it; expected of each ",
+    "output_path": "output_path is 'nowhere://bucket/file', which leads to no storage (",
     "sequence_id": "seen_until_sequence_id is '12ab' (str); expected ",
     "no_password": "connection 'xchat_no_password' has no password; expected the OAuth 2.0 user access token there",
 }

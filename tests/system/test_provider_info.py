@@ -113,12 +113,19 @@ def test_parsing_a_dag_imports_nothing_heavy(bare_home, module):
     assert packages.isdisjoint({"httpx", "attr", "attrs", "xchat_client"})
 
 
-def test_an_operator_module_imports_nothing_but_operators(bare_home):
+def test_an_operator_module_imports_operators_and_what_checks_their_arguments(bare_home):
     imported = bare_home.run("-c", NEWLY_IMPORTED, "airflow_provider_xchat.operators.xchat").json
     # The package itself may be there before, as Airflow reads provider_info.
     own = {name for name in imported if name.startswith("airflow_provider_xchat.")}
     assert own == {
+        "airflow_provider_xchat.advice",
+        "airflow_provider_xchat.api",
+        "airflow_provider_xchat.api.inputs",
+        "airflow_provider_xchat.api.known_names",
+        "airflow_provider_xchat.exceptions",
+        "airflow_provider_xchat.runtime",
         "airflow_provider_xchat.runtime.ending",
+        "airflow_provider_xchat.runtime.literal_arguments",
         "airflow_provider_xchat.operators",
         "airflow_provider_xchat.operators.base",
         "airflow_provider_xchat.operators.bulk",

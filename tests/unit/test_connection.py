@@ -83,6 +83,20 @@ def test_timeouts_that_are_none(timeout):
         settings(extra=f'{{"timeout": {timeout}}}')
 
 
+@pytest.mark.parametrize(
+    ("verify", "path"),
+    [("/ca.pem", "/ca.pem"), (" ca ", "ca"), ("", None), (None, None), (True, None), ("true", None), ("True", None)],
+)
+def test_certificates(verify, path):
+    assert settings(extra=json.dumps({"verify": verify})).verify == path
+
+
+@pytest.mark.parametrize("verify", ["false", '"False"', "0", "7", "[]", "{}"])
+def test_certificates_that_are_none_and_no_verification(verify):
+    with pytest.raises(XChatInputError, match=r"'c' has verify .*; expected the path .* name the CA's file instead"):
+        settings(extra=f'{{"verify": {verify}}}')
+
+
 def test_without_a_password_it_says_what_belongs_there():
     with pytest.raises(XChatInputError, match="connection 'c' has no password; expected the OAuth"):
         settings(password=None)
@@ -110,7 +124,7 @@ class TestGrant:
 
     @pytest.mark.parametrize("empty", ["", None])
     def test_empty_fields_are_none(self, empty):
-        members = ("client_secret", "expires_at", "timeout", "store", "store_kwargs")
+        members = ("client_secret", "expires_at", "timeout", "verify", "store", "store_kwargs")
         extra = {"refresh_token": "ref-resh", **dict.fromkeys(members, empty)}
         read = settings(login="c", extra=json.dumps(extra))
         assert read.grant == Grant("c", "ref-resh", access_token="tok-en")

@@ -2,7 +2,7 @@
 # Corrected document: sha256:5bbf083e2cd214422ac560776dc00fb49b1d729ca165c0d19278304b9b337024
 # To regenerate: python -m codegen generate
 
-from typing import Literal, get_args
+from typing import Literal
 
 KnownChatConversationFieldsName = Literal[
     "admin_settings",
@@ -24,5 +24,3 @@ KnownChatConversationFieldsName = Literal[
 
 # X adds values without notice, so any other value is allowed too.
 ChatConversationFieldsName = KnownChatConversationFieldsName | str
-
-CHAT_CONVERSATION_FIELDS_NAME_VALUES: frozenset[str] = frozenset(get_args(KnownChatConversationFieldsName))

@@ -2,7 +2,7 @@
 # Corrected document: sha256:5bbf083e2cd214422ac560776dc00fb49b1d729ca165c0d19278304b9b337024
 # To regenerate: python -m codegen generate
 
-from typing import Literal, get_args
+from typing import Literal
 
 KnownExpansionsName = Literal[
     "admin_ids",
@@ -12,5 +12,3 @@ KnownExpansionsName = Literal[
 
 # X adds values without notice, so any other value is allowed too.
 ExpansionsName = KnownExpansionsName | str
-
-EXPANSIONS_NAME_VALUES: frozenset[str] = frozenset(get_args(KnownExpansionsName))

@@ -2,7 +2,7 @@
 # Corrected document: sha256:5bbf083e2cd214422ac560776dc00fb49b1d729ca165c0d19278304b9b337024
 # To regenerate: python -m codegen generate
 
-from typing import Literal, get_args
+from typing import Literal
 
 KnownPublicKeyFieldsName = Literal[
     "identity_public_key_signature",
@@ -14,5 +14,3 @@ KnownPublicKeyFieldsName = Literal[
 
 # X adds values without notice, so any other value is allowed too.
 PublicKeyFieldsName = KnownPublicKeyFieldsName | str
-
-PUBLIC_KEY_FIELDS_NAME_VALUES: frozenset[str] = frozenset(get_args(KnownPublicKeyFieldsName))

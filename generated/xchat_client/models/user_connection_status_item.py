@@ -2,7 +2,7 @@
 # Corrected document: sha256:5bbf083e2cd214422ac560776dc00fb49b1d729ca165c0d19278304b9b337024
 # To regenerate: python -m codegen generate
 
-from typing import Literal, get_args
+from typing import Literal
 
 KnownUserConnectionStatusItem = Literal[
     "blocking",
@@ -15,5 +15,3 @@ KnownUserConnectionStatusItem = Literal[
 
 # X adds values without notice, so any other value is allowed too.
 UserConnectionStatusItem = KnownUserConnectionStatusItem | str
-
-USER_CONNECTION_STATUS_ITEM_VALUES: frozenset[str] = frozenset(get_args(KnownUserConnectionStatusItem))

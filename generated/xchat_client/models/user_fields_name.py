@@ -2,7 +2,7 @@
 # Corrected document: sha256:5bbf083e2cd214422ac560776dc00fb49b1d729ca165c0d19278304b9b337024
 # To regenerate: python -m codegen generate
 
-from typing import Literal, get_args
+from typing import Literal
 
 KnownUserFieldsName = Literal[
     "confirmed_email",
@@ -34,5 +34,3 @@ KnownUserFieldsName = Literal[
 
 # X adds values without notice, so any other value is allowed too.
 UserFieldsName = KnownUserFieldsName | str
-
-USER_FIELDS_NAME_VALUES: frozenset[str] = frozenset(get_args(KnownUserFieldsName))

@@ -2,11 +2,9 @@
 # Corrected document: sha256:5bbf083e2cd214422ac560776dc00fb49b1d729ca165c0d19278304b9b337024
 # To regenerate: python -m codegen generate
 
-from typing import Literal, get_args
+from typing import Literal
 
 KnownUserWithheldScope = Literal["user",]
 
 # X adds values without notice, so any other value is allowed too.
 UserWithheldScope = KnownUserWithheldScope | str
-
-USER_WITHHELD_SCOPE_VALUES: frozenset[str] = frozenset(get_args(KnownUserWithheldScope))

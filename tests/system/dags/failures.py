@@ -17,13 +17,16 @@ RETRIES = {"retries": 3, "retry_delay": timedelta(0)}
 @dag(schedule=None, default_args=RETRIES)
 def bad_input():
     GetChatConversationOperator(
-        task_id="unknown_field", conversation_id=GROUP, chat_conversation_fields=["group_nmae", "type"]
+        task_id="unknown_field", conversation_id=GROUP, chat_conversation_fields="{{ ['group_nmae', 'type'] }}"
     )
     GetChatConversationOperator(
-        task_id="one_text_for_a_list", conversation_id=GROUP, chat_conversation_fields="group_name,type"
+        task_id="one_text_for_a_list", conversation_id=GROUP, chat_conversation_fields="{{ 'group_name,type' }}"
     )
-    GetChatConversationOperator(task_id="conversation_id", conversation_id="the board room")
-    MarkConversationReadOperator(task_id="sequence_id", conversation_id=GROUP, seen_until_sequence_id="12ab")
+    GetChatConversationOperator(task_id="conversation_id", conversation_id="{{ 'the board room' }}")
+    GetChatConversationOperator.partial(task_id="mapped").expand(conversation_id=["the board room"])
+    GetChatConversationsOperator(task_id="conversation_ids", conversation_ids="{{ ['g1', 'the board room'] }}")
+    GetChatConversationsOperator(task_id="output_path", conversation_ids=["g1"], output_path="nowhere://bucket/file")
+    MarkConversationReadOperator(task_id="sequence_id", conversation_id=GROUP, seen_until_sequence_id="{{ '12ab' }}")
     GetChatConversationOperator(task_id="no_password", conversation_id=GROUP, xchat_conn_id="xchat_no_password")
 
 

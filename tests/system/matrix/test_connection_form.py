@@ -47,6 +47,7 @@ def test_hides_what_is_not_used(form, field):
         ("client_secret", "Client Secret", "string", True),
         ("expires_at", "Expires At", "integer", False),
         ("timeout", "Timeout", "number", False),
+        ("verify", "CA Certificates", "string", False),
         ("store", "Token Store", "string", False),
         ("store_kwargs", "Token Store Arguments", "string", True),
     ],
@@ -63,6 +64,6 @@ def test_has_fields_of_its_own(beside, form, field, title, kind, is_password):
 
 def test_has_no_further_fields(form):
     assert list(form["extra_fields"]) == [
-        *["refresh_token", "client_secret", "expires_at", "timeout"],
+        *["refresh_token", "client_secret", "expires_at", "timeout", "verify"],
         *["store", "store_kwargs"],
     ]

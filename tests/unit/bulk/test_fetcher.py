@@ -70,6 +70,9 @@ class Task:
     def run(self, **arguments):
         arguments = {"conversation_ids": IDS, "max_concurrency": 8, **arguments}
         operator = GetChatConversationsOperator(task_id="many", **arguments)
+        return operator.ask(self.context())
+
+    def context(self):
         ti = SimpleNamespace(
             dag_id="d",
             run_id="r",
@@ -79,7 +82,7 @@ class Task:
             max_tries=3,
             xcom_push=lambda key, value: self.pushed.update({key: value}),
         )
-        return operator.ask({"ti": ti, "task_state_store": self.state})
+        return {"ti": ti, "task_state_store": self.state}
 
 
 @pytest.fixture
@@ -153,10 +156,27 @@ class TestFailures:
         assert (result["requested"], result["fetched"], result["failed"]) == (5, 2, 3)
 
     def test_any_fails_the_task_and_the_result_is_there(self, task):
-        with pytest.raises(XChatConversationsRefusedError, match="3 of 5 conversations could not be fetched"):
-            task.run(conversation_ids=self.IDS)
+        with pytest.raises(XChatConversationsRefusedError, match="2 of 4 conversations could not be fetched"):
+            task.run(conversation_ids=[each for each in self.IDS if each != "nobody"])
         assert task.pushed["return_value"]["fetched"] == 2
         assert not task.state
+
+    def test_any_id_that_cannot_be_one_fails_the_task_before_anything_is_sent(self, sandbox, task, capsys):
+        wrong = [f"nobody{number}" for number in range(13)]
+        operator = GetChatConversationsOperator(task_id="many", conversation_ids="{{ params.ids }}")
+        operator.conversation_ids = [IDS[0], *wrong, IDS[1]]  # as rendered
+        with pytest.raises(XChatInputError, match=r"has 'nobody0' \(str\), .*'nobody9' \(str\) and 3 more in it; exp"):
+            operator.ask(task.context())
+        logged = capsys.readouterr().out
+        assert all(f"conversation_ids has '{each}' in it" in logged for each in wrong)
+        assert (sandbox.requests(), task.pushed, task.state) == ([], {}, {})
+
+    def test_otherwise_they_are_failures_among_others_and_logged_first(self, sandbox, task, caplog):
+        with pytest.raises(XChatConversationsRefusedError):
+            task.run(conversation_ids=["nobody", "nowhere"], fail_on="all")
+        assert task.run(conversation_ids=["nobody", IDS[0]], fail_on="all")["failed"] == 1
+        assert "conversation nowhere: conversation_id is 'nowhere'" in caplog.text
+        assert len(sandbox.requests()) == 1
 
     @pytest.mark.parametrize(("ids", "fails"), [([IDS[0], "g404"], False), (["g404", "g405"], True)])
     def test_all(self, task, ids, fails):

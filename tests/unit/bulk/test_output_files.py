@@ -13,6 +13,8 @@ from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
 from airflow_provider_xchat.bulk.checkpoint import progress_of
+from airflow_provider_xchat.bulk.output_files import checked_output
+from airflow_provider_xchat.exceptions import XChatInputError
 
 
 class TimeoutOfTheTaskError(BaseException):
@@ -89,3 +91,38 @@ def test_an_exception_leaves_yesterdays(output, error):
         progress(output).write_output(throttled())
     assert output.read_text() == "yesterday\n"
     assert names(output) == ["many.jsonl"]
+
+
+def test_an_output_that_can_be_written_is_left_as_it_was(output):
+    assert checked_output(str(output)) == output
+    new = output.parent / "not_yet" / "many.jsonl"
+    assert checked_output(str(new)) == new
+    assert output.read_text() == "yesterday\n"
+    assert not new.exists()
+    assert [name for name in names(output) if name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("kind", ["folder", "with a slash", "root"])
+def test_an_output_that_is_a_folder(output, kind):
+    path = {"folder": output.parent, "with a slash": f"{output}/", "root": output.parent.parent}[kind]
+    with pytest.raises(XChatInputError, match=r"^output_path is '.*', which is a folder; expected the path of a file"):
+        checked_output(str(path))
+
+
+@pytest.mark.parametrize("path", ["nowhere://bucket/many.jsonl", "hdfs://host/many.jsonl"])
+def test_an_output_of_no_storage(path):
+    with pytest.raises(XChatInputError, match=f"^output_path is '{path}', which leads to no storage"):
+        checked_output(path)
+
+
+def test_a_bucket_that_is_not_there(bucket):
+    with pytest.raises(FileNotFoundError, match="bucket does not exist"):
+        checked_output(f"{bucket}2/many.jsonl")
+
+
+def test_a_local_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    # /proc takes no files of anybody, root included.
+    for folder in (tmp_path / "file", "/proc/many", "/proc"):
+        with pytest.raises(OSError, match=str(folder)):
+            checked_output(f"{folder}/many.jsonl")

@@ -73,6 +73,15 @@ def test_a_secret_comes_from_the_environment_or_is_asked_for(commands, sandbox):
     assert "no client secret was given" in commands.login(sandbox, *client, "--confidential").error
 
 
+def test_certificates_that_cannot_be_used_are_refused_before_the_sign_in(commands, sandbox):
+    commands.store("private", host=sandbox.url, login=PUBLIC_CLIENT_ID, extra={"verify": "/no/such/ca.pem"})
+    assert "connection 'private' has verify '/no/such/ca.pem'" in commands.login(sandbox, "--conn-id", "private").error
+    assert commands.visited == ""
+    commands.store("signed_in", host=sandbox.url, login="app", password="token", extra={"verify": "/no/such/ca.pem"})
+    assert "has verify '/no/such/ca.pem'" in commands.xchat("logout", "--conn-id", "signed_in").error
+    assert commands.stored("signed_in")["password"] == "token"
+
+
 def test_another_client_does_not_get_the_secret_of_the_first(commands, sandbox):
     commands.store("changed", login="first", host=sandbox.url, extra={"client_secret": "of-the-first"})
     assert commands.login(sandbox, "--conn-id", "changed").status == 0

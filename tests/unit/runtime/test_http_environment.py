@@ -1,4 +1,4 @@
-"""Environment variables for proxies and certificates that cannot be used, and servers that TLS does not trust."""
+"""Settings for proxies and certificates that cannot be used, and servers that TLS does or does not trust."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ UNUSABLE = {
 }
 
 
-def connect(monkeypatch, url):
-    fields = {"conn_type": "xchat", "host": url, "password": "tok-en"}
+def connect(monkeypatch, url, **extra):
+    fields = {"conn_type": "xchat", "host": url, "password": "tok-en", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", json.dumps(fields))
 
 
@@ -37,8 +37,8 @@ async def asked():
         return await hook.aget_conversation("1")
 
 
-def refreshed(url):
-    TokenEndpoint(url, "app").refresh(Token(refresh_token="old"))
+def refreshed(url, verify=None):
+    return TokenEndpoint(url, "app", verify=verify).refresh(Token(refresh_token="old"))
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in UNUSABLE.items() for value in values])
@@ -58,7 +58,11 @@ def test_a_variable_that_cannot_be_used_is_named(wire, monkeypatch, name, value)
 @pytest.fixture
 def certificate(tmp_path):
     """The files of a certificate that nobody has signed, for 127.0.0.1."""
-    key, public = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    return made_certificate(tmp_path)
+
+
+def made_certificate(folder):
+    key, public = folder / "key.pem", folder / "certificate.pem"
     make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     make += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
     subprocess.run([*make, "-keyout", key, "-out", public], check=True, capture_output=True)
@@ -74,12 +78,15 @@ def serving(key=None, public=None):
         context.load_cert_chain(public, key)
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = b'{"data": []}'
+        def do_GET(self, body=b'{"data": []}'):
             self.send_response(200)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            self.do_GET(b'{"token_type": "bearer", "access_token": "new", "refresh_token": "newer"}')
 
     class Server(ThreadingHTTPServer):
         connected = 0
@@ -105,12 +112,79 @@ def test_a_certificate_that_nobody_has_signed(certificate, monkeypatch):
         connect(monkeypatch, url)
         asks = (lambda: XChatHook().get_conversation("1"), lambda: asyncio.run(asked()), lambda: refreshed(url))
         for number, ask in enumerate(asks, 1):
-            with pytest.raises(XChatConnectionError, match=r"from https://127.* certificate cannot be .*SSL_CERT_FILE"):
+            with pytest.raises(
+                XChatConnectionError, match=r"from https://127.* certificate cannot be .*verify in .*SSL_CERT_FILE"
+            ):
                 ask()
             assert server.connected == number
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
         with XChatHook() as hook:
             assert hook.get_conversation("1") == asyncio.run(asked()) == {"data": []}
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_private_ca_that_the_connection_names(certificate, tmp_path, monkeypatch, kind):
+    verify = certificate[1]
+    if kind == "folder":  # as Kubernetes mounts a secret, with other files in it
+        verify = tmp_path / "mounted"
+        (verify / "..data").mkdir(parents=True)
+        (verify / "ca.crt").write_text(f"# Düsseldorf\n{certificate[1].read_text()}", encoding="latin-1")
+        (verify / "notes").write_bytes(b"\x00\xff")
+    with serving(*certificate) as (_, url):
+        connect(monkeypatch, url, verify=str(verify))
+        with XChatHook() as hook:
+            assert hook.get_conversation("1") == asyncio.run(asked()) == {"data": []}
+        assert XChatHook().test_connection() == (True, "X knows the token.")
+        assert refreshed(url, str(verify)).access_token == "new"
+
+
+def test_a_task_refreshes_with_the_private_ca_of_its_connection(certificate, tmp_path, monkeypatch):
+    store = {"store": "airflow_provider_xchat.tokens.FileTokenStore", "store_kwargs": {"folder": str(tmp_path)}}
+    with serving(*certificate) as (_, url):
+        fields = {"conn_type": "xchat", "host": url, "login": "app"}
+        extra = {"refresh_token": "old", "verify": str(certificate[1]), **store}
+        monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", json.dumps({**fields, "extra": extra}))
+        assert XChatHook().refresh_access_token() is None
+        with XChatHook() as hook:
+            assert hook.get_conversation("1") == {"data": []}
+
+
+def test_other_hosts_are_not_trusted_beside_the_private_ca(certificate, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    other.mkdir()
+    with serving(*certificate) as (server, url):
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
+        connect(monkeypatch, url, verify=str(made_certificate(other)[1]))
+        asks = (lambda: XChatHook().get_conversation("1"), lambda: asyncio.run(asked()))
+        for number, ask in enumerate(asks, 1):
+            with pytest.raises(XChatConnectionError, match="certificate cannot be verified"):
+                ask()
+            assert server.connected == number
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n", "a folder"])
+def test_a_verify_that_cannot_be_used_is_named(wire, tmp_path, monkeypatch, content):
+    verify = tmp_path / "ca.pem"
+    if content == "a folder":
+        verify.mkdir()
+    elif content is not None:
+        verify.write_bytes(content)
+    connect(monkeypatch, wire.url, verify=str(verify))
+    expected = (
+        rf"^connection '.*' has verify '{verify}' in its extra, which .*; expected the path of a file or a folder"
+    )
+    asks = (
+        lambda: XChatHook().get_conversation("1"),
+        lambda: asyncio.run(asked()),
+        lambda: refreshed(wire.url, str(verify)),
+    )
+    for ask in asks:
+        with pytest.raises(XChatInputError, match=expected):
+            ask()
+    good, message = XChatHook().test_connection()
+    assert not good
+    assert message.startswith(f"connection 'xchat_default' has verify '{verify}'")
+    assert wire.requests == []
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from airflow.triggers.shared_stream import SharedStreamManager
-from xchat_client.api.chat import get_chat_conversation
+from xchat_client.known_values import KNOWN_VALUES
 
 from airflow_provider_xchat.triggers.shared_hooks import SharedHook
 from airflow_provider_xchat.triggers.updates import fields_to_ask_for
@@ -170,4 +170,4 @@ def test_each_trigger_has_a_variable_of_its_own():
 
 
 def test_asks_for_what_the_document_lists():
-    assert set(fields_to_ask_for(None)) <= get_chat_conversation.known_values()["chat_conversation_fields"]
+    assert set(fields_to_ask_for(None)) <= set(KNOWN_VALUES["get_chat_conversation"]["chat_conversation_fields"])

@@ -20,18 +20,6 @@ if TYPE_CHECKING:
     from ...models.get_chat_conversation_events_response import GetChatConversationEventsResponse
 
 
-def known_values() -> dict[str, frozenset[Any] | None]:
-    """List, for each parameter that is a list, the values that the document has for it; None where it has none
-
-    Others can be sent, too, as X adds values without notice.
-    """
-    from ...models.chat_message_event_fields_name import CHAT_MESSAGE_EVENT_FIELDS_NAME_VALUES
-
-    return {
-        "chat_message_event_fields": CHAT_MESSAGE_EVENT_FIELDS_NAME_VALUES,
-    }
-
-
 def _get_kwargs(
     id: str,
     *,

@@ -22,22 +22,6 @@ if TYPE_CHECKING:
     from ...models.user_fields_name import UserFieldsName
 
 
-def known_values() -> dict[str, frozenset[Any] | None]:
-    """List, for each parameter that is a list, the values that the document has for it; None where it has none
-
-    Others can be sent, too, as X adds values without notice.
-    """
-    from ...models.chat_conversation_fields_name import CHAT_CONVERSATION_FIELDS_NAME_VALUES
-    from ...models.expansions_name import EXPANSIONS_NAME_VALUES
-    from ...models.user_fields_name import USER_FIELDS_NAME_VALUES
-
-    return {
-        "expansions": EXPANSIONS_NAME_VALUES,
-        "chat_conversation_fields": CHAT_CONVERSATION_FIELDS_NAME_VALUES,
-        "user_fields": USER_FIELDS_NAME_VALUES,
-    }
-
-
 def _get_kwargs(
     *,
     expansions: list[ExpansionsName] | Unset = UNSET,

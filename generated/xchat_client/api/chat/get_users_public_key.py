@@ -18,18 +18,6 @@ if TYPE_CHECKING:
     from ...models.public_key_fields_name import PublicKeyFieldsName
 
 
-def known_values() -> dict[str, frozenset[Any] | None]:
-    """List, for each parameter that is a list, the values that the document has for it; None where it has none
-
-    Others can be sent, too, as X adds values without notice.
-    """
-    from ...models.public_key_fields_name import PUBLIC_KEY_FIELDS_NAME_VALUES
-
-    return {
-        "public_key_fields": PUBLIC_KEY_FIELDS_NAME_VALUES,
-    }
-
-
 def _get_kwargs(
     id: str,
     *,

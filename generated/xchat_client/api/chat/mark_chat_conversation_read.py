@@ -18,15 +18,6 @@ if TYPE_CHECKING:
     from ...models.mark_chat_conversation_read_response import MarkChatConversationReadResponse
 
 
-def known_values() -> dict[str, frozenset[Any] | None]:
-    """List, for each parameter that is a list, the values that the document has for it; None where it has none
-
-    Others can be sent, too, as X adds values without notice.
-    """
-
-    return {}
-
-
 def _get_kwargs(
     id: str,
     *,
