@@ -42,7 +42,7 @@ def main(url: str, count: str, seconds: str) -> None:
             )
             names = {"dag_id": "d", "run_id": run_id, "task_id": "many", "map_index": -1, "try_number": 1}
             ti = SimpleNamespace(**names, max_tries=0)
-            return operator.ask({"ti": ti})  # type: ignore[typeddict-item]  # what it needs of it
+            return operator.call_api({"ti": ti})  # type: ignore[typeddict-item]  # what it needs of it
 
         fetch(["g1"], "first")
         signal.signal(signal.SIGALRM, handle)

@@ -36,7 +36,7 @@ def by_operator(ids: list[str], output: str) -> int:
     )
     names = {"dag_id": "d", "run_id": "r", "task_id": "many", "map_index": -1, "try_number": 1, "max_tries": 0}
     ti = SimpleNamespace(**names, xcom_push=lambda **_: None)
-    result = operator.ask({"ti": ti})  # type: ignore[typeddict-item]  # what it needs of it
+    result = operator.call_api({"ti": ti})  # type: ignore[typeddict-item]  # what it needs of it
     return int(result["fetched"])
 
 

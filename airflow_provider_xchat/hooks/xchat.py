@@ -24,6 +24,7 @@ from airflow_provider_xchat.exceptions import (
     XChatRateLimitError,
     XChatServerError,
 )
+from airflow_provider_xchat.runtime.compat import hook_lineage_collector
 from airflow_provider_xchat.runtime.threads import imported, in_event_loop
 from airflow_provider_xchat.sending.senders import Senders
 
@@ -138,16 +139,9 @@ class XChatHook(BaseHook):
         return self.client
 
     def _make_sender(self, settings: ConnectionSettings) -> Sender:
-        try:
-            from airflow.sdk.lineage import get_hook_lineage_collector
-        except ImportError:  # before Airflow 3.2
-            from airflow.providers.common.compat.lineage.hook import (  # type: ignore[assignment]
-                get_hook_lineage_collector,
-            )
-
         from airflow_provider_xchat.sending.factory import make_sender
 
-        self._lineage = get_hook_lineage_collector()
+        self._lineage = hook_lineage_collector()
         self._is_static = settings.grant is None
         return make_sender(
             settings,

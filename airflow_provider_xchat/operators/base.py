@@ -1,4 +1,4 @@
-"""What the operators share: a connection, and how a task waits for a rate limit without holding a worker slot."""
+"""Base classes of the operators: the connection, and waiting for a rate limit without a worker slot."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_xchat.api.inputs import checked_seconds
 from airflow_provider_xchat.api.known_names import checked_known_names
+from airflow_provider_xchat.runtime.compat import (
+    IS_AIRFLOW_2,
+    date_time_trigger,
+    reschedule_exception,
+    reschedule_operators,
+)
 from airflow_provider_xchat.runtime.ending import EndsWhenKilled
 from airflow_provider_xchat.runtime.literal_arguments import check_literal, is_literal
 
@@ -23,114 +29,146 @@ if TYPE_CHECKING:
     from airflow_provider_xchat.exceptions import XChatRateLimitError
     from airflow_provider_xchat.hooks.xchat import XChatHook
 
-__all__ = ["ConversationFieldsOperator", "RateLimitedOperator"]
+__all__ = ["ConversationFieldsOperator", "XChatCallOperator", "XChatOperator"]
 
 _LISTS_OF_NAMES = ("chat_conversation_fields", "expansions", "user_fields")
 _FIELDS = (*_LISTS_OF_NAMES, "allow_unknown")
 
 
-class RateLimitedOperator(EndsWhenKilled, BaseOperator):
-    """
-    An operator that asks X by a connection.
+# If a task is rescheduled before the scheduler has seen its worker exit, the scheduler treats the task as killed and
+# fails it. A busy scheduler takes seconds.
+_SCHEDULER_LAG = timedelta(seconds=20)
 
-    Subclasses say in :meth:`ask` what for. When the rate limit lets nothing through for longer than
-    ``rate_limit_wait``, the task gives its worker slot back and comes again after the reset, without using up a retry:
-    deferred to the triggerer if it is deferrable, else rescheduled.
+
+class XChatOperator(EndsWhenKilled, BaseOperator):
+    """
+    Base class for operators that call the X API through an Airflow connection.
+
+    Subclasses implement :meth:`call_api`. While a rate limit lasts, the task releases its worker slot and runs again
+    after the reset, without using up a retry: deferred to the triggerer if it is deferrable, else rescheduled.
 
     :param xchat_conn_id: id of a connection of type ``xchat``
-    :param deadline: how long a call may take with all its attempts, as a timedelta, a number of seconds, or text with
-        one
-    :param rate_limit_wait: for how long a worker slot is held while a rate limit lasts, likewise
     :param deferrable: whether to wait in the triggerer; ``[operators] default_deferrable`` by default
     """
 
-    template_fields: Sequence[str] = ("xchat_conn_id", "deadline", "rate_limit_wait")
+    template_fields: Sequence[str] = ("xchat_conn_id",)
     ui_color = "#e8f1fa"
 
-    #: for Airflow 2.11, see below
+    #: the scheduler of Airflow 2.11 asks for it
     reschedule = True
 
     def __init__(
         self,
         *,
         xchat_conn_id: str = "xchat_default",
-        deadline: timedelta | float | str = 60.0,
-        rate_limit_wait: timedelta | float | str = 10.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.xchat_conn_id = xchat_conn_id
-        self.deadline = deadline
-        self.rate_limit_wait = rate_limit_wait
         self.deferrable = deferrable
-        for argument in ("deadline", "rate_limit_wait"):
-            check_literal(self, argument, partial(checked_seconds, argument))
 
     @cached_property
     def hook(self) -> XChatHook:
         """The hook for ``xchat_conn_id``."""
         from airflow_provider_xchat.hooks.xchat import XChatHook
 
-        hook = XChatHook(self.xchat_conn_id, deadline=self.deadline, rate_limit_wait=self.rate_limit_wait)
+        hook = XChatHook(self.xchat_conn_id, **self.hook_arguments)
         hook.may_block_event_loop = True
         return hook
 
-    def ask(self, context: Context) -> Any:
-        """
-        Do what the task is for.
+    @property
+    def hook_arguments(self) -> dict[str, Any]:
+        """Further arguments of the hook."""
+        return {}
 
-        :param context: the task's
-        :return: what goes to XCom
+    def call_api(self, context: Context) -> Any:
+        """
+        Call the X API; implemented by each operator.
+
+        :param context: the context of the task
+        :return: the value for XCom
         """
         raise NotImplementedError
 
     def execute(self, context: Context) -> Any:
-        """Ask X, now or after the rate limit; see :meth:`ask`."""
+        """Call the X API, now or after the rate limit; see :meth:`call_api`."""
         from airflow_provider_xchat.exceptions import XChatRateLimitError
 
         with self._executing():
             try:
-                return self.ask(context)
+                return self.call_api(context)
             except XChatRateLimitError as error:
-                self._come_again(error)
+                self._wait_for_reset(error)
             finally:
                 self.hook.close()
 
     def execute_after_rate_limit(self, context: Context, event: Any = None) -> Any:
-        """Go on when the trigger has waited."""
+        """Resume the task after the rate limit."""
         return self.execute(context)
 
-    def _come_again(self, error: XChatRateLimitError) -> NoReturn:
+    def _wait_for_reset(self, error: XChatRateLimitError) -> NoReturn:
         if error.retry_at is None:
             raise error
-        until = _coming_again(error.retry_at)
+        until = _resume_time(error.retry_at)
         self.log.info("%s Until %s, this task holds no worker slot.", error, until.isoformat(timespec="seconds"))
-        # Airflow 2.11 counts the time in the triggerer as time of the task.
-        if self.deferrable and not (_HAS_DEPS and self.execution_timeout):
-            from airflow_provider_xchat.triggers.xchat import XChatRateLimitTrigger
-
-            self.defer(trigger=XChatRateLimitTrigger(until.isoformat()), method_name="execute_after_rate_limit")
-        raise _reschedule_exception()(until)
+        # Airflow 2.11 counts the time in the triggerer towards execution_timeout.
+        if self.deferrable and not (IS_AIRFLOW_2 and self.execution_timeout):
+            self.defer(trigger=date_time_trigger(until), method_name="execute_after_rate_limit")
+        raise reschedule_exception(until)
 
     @classmethod
     def get_serialized_fields(cls) -> Any:
-        """Have the scheduler of Airflow 2.11 know of ``reschedule``."""
+        """Pass ``reschedule`` to the scheduler of Airflow 2.11."""
         fields = super().get_serialized_fields()  # type: ignore[no-untyped-call]
-        return fields | {"reschedule"} if _HAS_DEPS else fields
+        return fields | {"reschedule"} if IS_AIRFLOW_2 else fields
 
 
-class ConversationFieldsOperator(RateLimitedOperator):
+reschedule_operators(XChatOperator)
+
+
+class XChatCallOperator(XChatOperator):
     """
-    An operator that fetches conversations.
+    Base class for operators whose requests have a deadline and wait for a rate limit.
+
+    :param deadline: how long a call may take with all its attempts, as a timedelta, a number of seconds, or text with
+        one
+    :param rate_limit_wait: how long to hold the worker slot while a rate limit lasts, likewise; for a longer time the
+        task releases it
+    """
+
+    template_fields: Sequence[str] = (*XChatOperator.template_fields, "deadline", "rate_limit_wait")
+
+    def __init__(
+        self,
+        *,
+        deadline: timedelta | float | str = 60.0,
+        rate_limit_wait: timedelta | float | str = 10.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.deadline = deadline
+        self.rate_limit_wait = rate_limit_wait
+        for argument in ("deadline", "rate_limit_wait"):
+            check_literal(self, argument, partial(checked_seconds, argument))
+
+    @property
+    def hook_arguments(self) -> dict[str, Any]:
+        """The deadline, and how long the hook waits for a rate limit."""
+        return {"deadline": self.deadline, "rate_limit_wait": self.rate_limit_wait}
+
+
+class ConversationFieldsOperator(XChatCallOperator):
+    """
+    Base class for operators that fetch conversations.
 
     :param chat_conversation_fields: members that a conversation should have, as a list or a text that holds one
     :param expansions: lists of user ids whose users ``includes.users`` should have
     :param user_fields: members that those users should have
-    :param allow_unknown: names in the three lists to send although X's document does not list them
+    :param allow_unknown: additional field or expansion names to accept even if they are not in X's OpenAPI document
     """
 
-    template_fields: Sequence[str] = (*_FIELDS, *RateLimitedOperator.template_fields)
+    template_fields: Sequence[str] = (*_FIELDS, *XChatCallOperator.template_fields)
 
     def __init__(
         self,
@@ -153,33 +191,12 @@ class ConversationFieldsOperator(RateLimitedOperator):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The arguments of the hook that say so."""
+        """The keyword arguments of these fields for the hook."""
         return {name: getattr(self, name) for name in _FIELDS}
 
 
-# Airflow 2.11 looks at the date of a rescheduled task only when told so here; later versions always do.
-_HAS_DEPS = hasattr(BaseOperator, "deps")
-if _HAS_DEPS:
-    from airflow.ti_deps.deps.ready_to_reschedule import ReadyToRescheduleDep
-
-    RateLimitedOperator.deps = BaseOperator.deps | {ReadyToRescheduleDep()}  # type: ignore[attr-defined]
-
-
-# The scheduler takes a task for killed, and fails it, that is in its queue again before the scheduler has noticed that
-# the worker is done with it. A busy one takes seconds.
-_SCHEDULER_LAG = timedelta(seconds=20)
-
-
-def _coming_again(reset: datetime) -> datetime:
-    """Give a time after a reset, and not the same for all tasks."""
+def _resume_time(reset: datetime) -> datetime:
+    """Return a resume time after the reset, with jitter so that tasks do not all wake up at once."""
     now = datetime.now(UTC)
     wait = max(reset - now, _SCHEDULER_LAG)
     return now + wait + random.random() * min(timedelta(seconds=1) + wait / 10, timedelta(seconds=30))
-
-
-def _reschedule_exception() -> type[Exception]:
-    try:
-        from airflow.sdk.exceptions import AirflowRescheduleException
-    except ImportError:  # before Airflow 3.2
-        from airflow.exceptions import AirflowRescheduleException
-    return AirflowRescheduleException

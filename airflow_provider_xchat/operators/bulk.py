@@ -100,7 +100,7 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
         check_ids = checked_conversation_ids if fail_on == "any" else partial(checked_list, "conversation_ids")
         check_literal(self, "conversation_ids", check_ids)
 
-    def ask(self, context: Context) -> dict[str, Any]:
+    def call_api(self, context: Context) -> dict[str, Any]:
         """
         Fetch what is not there yet.
 

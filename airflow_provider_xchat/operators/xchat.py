@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_xchat.api.inputs import checked_conversation_id, checked_seconds, checked_sequence_id
-from airflow_provider_xchat.operators.base import ConversationFieldsOperator, RateLimitedOperator
+from airflow_provider_xchat.operators.base import ConversationFieldsOperator, XChatCallOperator, XChatOperator
 from airflow_provider_xchat.operators.bulk import GetChatConversationsOperator
 from airflow_provider_xchat.runtime.literal_arguments import check_literal
 
@@ -53,14 +53,14 @@ class GetChatConversationOperator(ConversationFieldsOperator):
         self.conversation_id = conversation_id
         check_literal(self, "conversation_id", checked_conversation_id)
 
-    def ask(self, context: Context) -> dict[str, Any]:
+    def call_api(self, context: Context) -> dict[str, Any]:
         """Make the call; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.get_conversation`."""
         answer = self.hook.get_conversation(self.conversation_id, **self.fields)
         _warn_of_problems(self, answer)
         return answer
 
 
-class MarkConversationReadOperator(RateLimitedOperator):
+class MarkConversationReadOperator(XChatCallOperator):
     """
     Mark an X Chat conversation as read, up to a message event.
 
@@ -82,7 +82,7 @@ class MarkConversationReadOperator(RateLimitedOperator):
     template_fields: Sequence[str] = (
         "conversation_id",
         "seen_until_sequence_id",
-        *RateLimitedOperator.template_fields,
+        *XChatCallOperator.template_fields,
     )
 
     def __init__(self, *, conversation_id: str, seen_until_sequence_id: str | int, **kwargs: Any) -> None:
@@ -92,14 +92,14 @@ class MarkConversationReadOperator(RateLimitedOperator):
         check_literal(self, "conversation_id", checked_conversation_id)
         check_literal(self, "seen_until_sequence_id", checked_sequence_id)
 
-    def ask(self, context: Context) -> dict[str, Any]:
+    def call_api(self, context: Context) -> dict[str, Any]:
         """Make the call; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.mark_conversation_read`."""
         answer = self.hook.mark_conversation_read(self.conversation_id, self.seen_until_sequence_id)
         _warn_of_problems(self, answer)
         return answer
 
 
-class RefreshXChatTokenOperator(RateLimitedOperator):
+class RefreshXChatTokenOperator(XChatOperator):
     """
     Keep the token of a connection fresh, for fleets that would rather have one place refresh.
 
@@ -110,20 +110,18 @@ class RefreshXChatTokenOperator(RateLimitedOperator):
     :param min_remaining: how long the token must last, as a timedelta, a number of seconds, or text with one
         (templated)
     :param xchat_conn_id: id of a connection of type ``xchat`` that has a refresh token (templated)
-    :param deadline: of no effect here, as a refresh has a time limit of its own (templated)
-    :param rate_limit_wait: likewise, as a refresh waits for no limit (templated)
-    :param deferrable: whether to wait in the triggerer when X has had enough requests; ``[operators]
+    :param deferrable: whether to wait in the triggerer while X's rate limit lasts; ``[operators]
         default_deferrable`` by default
     """
 
-    template_fields: Sequence[str] = ("min_remaining", *RateLimitedOperator.template_fields)
+    template_fields: Sequence[str] = ("min_remaining", *XChatOperator.template_fields)
 
     def __init__(self, *, min_remaining: timedelta | float | str = timedelta(minutes=90), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.min_remaining = min_remaining
         check_literal(self, "min_remaining", partial(checked_seconds, "min_remaining"))
 
-    def ask(self, context: Context) -> dict[str, str | None]:
+    def call_api(self, context: Context) -> dict[str, str | None]:
         """Refresh; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.refresh_access_token`."""
         from airflow_provider_xchat.api.inputs import checked_seconds
 
@@ -131,7 +129,7 @@ class RefreshXChatTokenOperator(RateLimitedOperator):
         return {"expires_at": None if expires_at is None else expires_at.isoformat("T", "seconds")}
 
 
-def _warn_of_problems(operator: RateLimitedOperator, answer: dict[str, Any]) -> None:
+def _warn_of_problems(operator: XChatOperator, answer: dict[str, Any]) -> None:
     from airflow_provider_xchat.advice import problem_text
     from airflow_provider_xchat.api.answers import problems_of
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow_provider_xchat.runtime.compat import IS_AIRFLOW_2
 
 __all__ = ["EndsWhenKilled"]
-
-# Airflow 2.11 raises an exception of its own after on_kill; later versions let the task go on until they kill it.
-_AIRFLOW_RAISES = hasattr(BaseOperator, "deps")
 
 
 class EndsWhenKilled:
@@ -36,7 +33,7 @@ class EndsWhenKilled:
         Airflow calls this in the handler of a signal, in the main thread; what this raises ends ``execute``. After a
         timeout it calls it, too, when ``execute`` is over.
         """
-        if _AIRFLOW_RAISES:
+        if IS_AIRFLOW_2:  # it raises an exception of its own; later versions let the task go on until they kill it
             return
         if self._execution == "running":
             raise _end()

@@ -6,10 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-try:
-    from airflow.sdk.log import mask_secret
-except ImportError:  # Airflow 2.11
-    from airflow.utils.log.secrets_masker import mask_secret  # type: ignore[no-redef,import-not-found]
+from airflow_provider_xchat.runtime.compat import mask_secret
 
 __all__ = ["mask", "one_request_at_a_time"]
 

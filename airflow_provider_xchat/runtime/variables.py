@@ -13,6 +13,7 @@ import threading
 from typing import Any
 
 from airflow_provider_xchat.exceptions import XChatTokenStoreUnusableError
+from airflow_provider_xchat.runtime.compat import variable_keys
 from airflow_provider_xchat.runtime.supervisor import one_request_at_a_time
 
 __all__ = ["AirflowVariableStore", "delete", "is_listed", "read", "write"]
@@ -99,11 +100,7 @@ def is_listed(key: str) -> bool:
 
         with create_session() as session:
             return session.scalar(select(Variable.key).where(Variable.key == key)) is not None
-    from airflow.sdk import Variable as TaskVariable
-
-    if not hasattr(TaskVariable, "keys"):
-        return False
-    return key in list(TaskVariable.keys(prefix=key))
+    return key in (variable_keys(prefix=key) or ())
 
 
 @one_request_at_a_time()

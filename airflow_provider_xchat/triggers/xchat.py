@@ -1,59 +1,33 @@
-"""The triggers: one waits for a conversation to change, the other for a rate limit to end. Neither writes to X."""
+"""Trigger that waits for a conversation to be updated; it never writes to X."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Hashable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_xchat.api.inputs import checked_conversation_id, checked_count, checked_moment, checked_seconds
 from airflow_provider_xchat.exceptions import XChatInputError
+from airflow_provider_xchat.runtime.compat import event_trigger_class
 from airflow_provider_xchat.triggers.cursors import Cursor, StoredCursor
 from airflow_provider_xchat.triggers.errors import to_payload
 from airflow_provider_xchat.triggers.polling import Failure, Heard, Poll, Question
 from airflow_provider_xchat.triggers.updates import fields_to_ask_for
 
-try:
+if TYPE_CHECKING:
     from airflow.triggers.base import BaseEventTrigger
-except ImportError:  # Airflow 2.11 has no watchers
-    BaseEventTrigger = BaseTrigger  # type: ignore[misc, assignment]
+else:
+    BaseEventTrigger = event_trigger_class()
 
-__all__ = ["ChatConversationUpdatedTrigger", "XChatRateLimitTrigger"]
-
-# The clock can be set while a trigger sleeps, and asyncio's own does not follow it.
-_LONGEST_SLEEP = 60.0
+__all__ = ["ChatConversationUpdatedTrigger"]
 
 # Arguments that a trigger may be given other values of, and is still the same.
 _TUNING = {"poll_interval", "max_failures", "longest_interval"}
-
-
-class XChatRateLimitTrigger(BaseTrigger):
-    """
-    Wait until a rate limit is over; nothing is asked of X.
-
-    :param until: when it is, in ISO 8601 with a time zone
-    """
-
-    def __init__(self, until: str) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.until = until
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Tell Airflow how to make this trigger again."""
-        return f"{__name__}.{type(self).__name__}", {"until": self.until}
-
-    async def run(self) -> AsyncGenerator[TriggerEvent]:
-        """Wait, and fire once."""
-        until = datetime.fromisoformat(self.until)
-        while (left := (until - datetime.now(UTC)).total_seconds()) > 0:  # noqa: ASYNC110  time passes without events
-            await asyncio.sleep(min(left, _LONGEST_SLEEP))
-        yield _event({"until": self.until})
 
 
 class ChatConversationUpdatedTrigger(BaseEventTrigger):

@@ -10,7 +10,6 @@ import pytest
 DESCRIBE_CLASSES = Path(__file__).with_name("describe_classes.py")
 
 SAMPLES = {
-    "XChatRateLimitTrigger": [{"until": "2026-03-02T16:20:31+00:00"}],
     "ChatConversationUpdatedTrigger": [
         {"conversation_id": "g1234567890123456789"},
         {

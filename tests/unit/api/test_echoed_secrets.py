@@ -92,9 +92,9 @@ def test_not_in_what_the_operator_for_many_returns(connected, tmp_path):
     ti.xcom_push = lambda key, value: pushed.update({key: value})
     path = tmp_path / "out.jsonl"
     many = GetChatConversationsOperator(task_id="many", conversation_ids=["1", "2"], fail_on="never")
-    result = many.ask({"ti": ti})
+    result = many.call_api({"ti": ti})
     many.output_path = str(path)
-    many.ask({"ti": ti})
+    many.call_api({"ti": ti})
     written = path.read_text(encoding="utf-8")
     for text in (json.dumps(result), written):
         assert "Bearer ***" in text

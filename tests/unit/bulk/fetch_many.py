@@ -12,5 +12,5 @@ ti = SimpleNamespace(dag_id="d", run_id="r", task_id="many", map_index=-1, try_n
 operator = GetChatConversationsOperator(
     task_id="many", conversation_ids=list(generated_ids(int(count))), max_concurrency=8, output_path=path or None
 )
-result = operator.ask({"ti": ti})
+result = operator.call_api({"ti": ti})
 print(json.dumps({name: result[name] for name in ("requested", "fetched", "failed")}))  # noqa: T201

@@ -70,7 +70,7 @@ class Task:
     def run(self, **arguments):
         arguments = {"conversation_ids": IDS, "max_concurrency": 8, **arguments}
         operator = GetChatConversationsOperator(task_id="many", **arguments)
-        return operator.ask(self.context())
+        return operator.call_api(self.context())
 
     def context(self):
         ti = SimpleNamespace(
@@ -166,7 +166,7 @@ class TestFailures:
         operator = GetChatConversationsOperator(task_id="many", conversation_ids="{{ params.ids }}")
         operator.conversation_ids = [IDS[0], *wrong, IDS[1]]  # as rendered
         with pytest.raises(XChatInputError, match=r"has 'nobody0' \(str\), .*'nobody9' \(str\) and 3 more in it; exp"):
-            operator.ask(task.context())
+            operator.call_api(task.context())
         logged = capsys.readouterr().out
         assert all(f"conversation_ids has '{each}' in it" in logged for each in wrong)
         assert (sandbox.requests(), task.pushed, task.state) == ([], {}, {})

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
-
-from airflow_provider_xchat.triggers.xchat import XChatRateLimitTrigger
 
 GROUP = "g9000000000000000201"
 LONG_AGO = "2020-01-01T00:00:00Z"
@@ -138,18 +135,3 @@ async def test_fields_are_completed_by_the_time(watch, sandbox):
     waiting = watch(conversation_id=GROUP, updated_since=LONG_AGO, once=True, chat_conversation_fields="['group_name']")
     await waiting.until(lambda: waiting.events)
     assert asked(sandbox)[-1]["query"] == "chat_conversation.fields=group_name,updated_at"
-
-
-async def test_waits_for_a_rate_limit_to_end():
-    until = (datetime.now(UTC) + timedelta(seconds=0.5)).isoformat()
-    trigger = XChatRateLimitTrigger(until)
-    assert trigger.serialize()[1] == {"until": until}
-    began = time.monotonic()
-    events = [event.payload async for event in trigger.run()]
-    assert events == [{"until": until}]
-    assert 0.4 < time.monotonic() - began < 5
-
-
-async def test_a_rate_limit_that_has_ended_is_not_waited_for():
-    async with asyncio.timeout(1):
-        assert [event async for event in XChatRateLimitTrigger(LONG_AGO).run()]
