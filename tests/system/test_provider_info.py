@@ -124,6 +124,7 @@ def test_an_operator_module_imports_operators_and_what_checks_their_arguments(ba
         "airflow_provider_xchat.api.known_names",
         "airflow_provider_xchat.exceptions",
         "airflow_provider_xchat.runtime",
+        "airflow_provider_xchat.runtime.compat",
         "airflow_provider_xchat.runtime.ending",
         "airflow_provider_xchat.runtime.literal_arguments",
         "airflow_provider_xchat.operators",

@@ -33,7 +33,16 @@ def test_a_sensor_does_not_import_the_triggers(tmp_path, airflow_environment):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     ours = [name for name in json.loads(done.stdout.splitlines()[-1]) if name.startswith("airflow_provider_xchat.")]
     assert [name.removeprefix("airflow_provider_xchat.") for name in ours] == [
-        *("advice", "api", "api.inputs", "api.known_names", "exceptions", "runtime", "runtime.ending"),
+        *(
+            "advice",
+            "api",
+            "api.inputs",
+            "api.known_names",
+            "exceptions",
+            "runtime",
+            "runtime.compat",
+            "runtime.ending",
+        ),
         "runtime.literal_arguments",
         *("sensors", "sensors.xchat"),
     ]
