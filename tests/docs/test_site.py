@@ -81,7 +81,7 @@ def test_no_style_sheet_loads_from_a_foreign_host(site):
 
 def test_the_first_screen_is_that_of_the_readme(site):
     page = re.sub(r"<[^>]*>", "", (site / "index.html").read_text(encoding="utf-8"))
-    assert "Read X Chat conversations, wait for them to change" in page
+    assert "Apache Airflow provider for X Chat." in page
     assert "make demo" in page
     assert "8<" not in page
     assert "8&lt;" not in page
