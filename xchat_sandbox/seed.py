@@ -1,14 +1,13 @@
 """The users and conversations that every sandbox starts with.
 
-Members are named as in X's documents; where two versions of the document name a member differently, both
-names are here, and only the one that the contract knows can be asked for. The long ids are
-greater than any that X has handed out.
+Members are named as in X's documents. Where two versions of the document name a member differently, both names are
+here, and only the contract's name can be requested. The long ids are greater than any id that X has assigned.
 """
 
 from typing import Any
 
 MAIN_USER_ID = "9000000000000000101"
-# Shorter than the others: the smaller number, though the greater string.
+# Shorter than the others, so that comparing ids as strings gives a wrong result.
 _BEA = "900000001"
 _CARL = "9000000000000000103"
 _DORA = "9000000000000000104"
@@ -106,8 +105,8 @@ UNRESTRICTED = {
     "screen_capture_detection_enabled": False,
 }
 
-# Each conversation with the ids of its message events, oldest first. Those of one conversation differ in
-# length, so that a comparison of strings instead of numbers shows.
+# Each conversation with the sequence ids of its message events, oldest first. They differ in length, so that comparing
+# them as strings gives a wrong result.
 CONVERSATIONS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
     (
         {
@@ -164,7 +163,7 @@ CONVERSATIONS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
         },
         ("2000000000000000007",),
     ),
-    # The owner of the default token is in neither of these two.
+    # The owner of the default token is not part of the last two.
     (
         {
             "id": "g9000000000000000203",

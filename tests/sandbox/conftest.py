@@ -22,7 +22,7 @@ VERIFIER = "a-verifier-that-is-long-enough-for-its-rfc-7636"
 @pytest.fixture(scope="session")
 def document() -> dict[str, Any]:
     """The contract, read independently of the sandbox."""
-    content = (files("xchat_sandbox") / "openapi.yaml").read_text("utf-8")
+    content = (files("xchat_sandbox.contract") / "openapi.yaml").read_text("utf-8")
     parsed: dict[str, Any] = yaml.safe_load(content)
     return parsed
 

@@ -88,4 +88,4 @@ def test_a_fault_of_the_sandbox_is_a_problem_too() -> None:
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == "about:blank"
     assert "secret" not in answer.text
-    assert app.state.control.requests()[0]["status"] == 500
+    assert app.state.sandbox.requests()[0]["status"] == 500

@@ -9,9 +9,9 @@ import schemathesis
 from schemathesis.engine import Status, events, from_schema
 
 from xchat_sandbox import Sandbox, running_sandbox
+from xchat_sandbox.faults.problem_samples import SAMPLES
 from xchat_sandbox.operations import HANDLERS
-from xchat_sandbox.problem_samples import SAMPLES
-from xchat_sandbox.problems import ABOUT_BLANK
+from xchat_sandbox.wire.problems import ABOUT_BLANK
 
 PROBLEMS = "https://api.x.com/2/problems/"
 SEEDED_IDS = [

@@ -141,7 +141,7 @@ class Commands:
         """Find what must not be shown: what the sandboxes have issued, what the browser was sent, and verifiers."""
         secrets = [CONFIDENTIAL_CLIENT_SECRET, *re.findall(r"[?&]code=([^&\s]+)", self.visited)]
         for sandbox in self.sandboxes:
-            grants = sandbox._control.authorization.grants
+            grants = sandbox._authorization.grants
             secrets += [*grants._by_access_token, *grants._by_refresh_token, *grants._codes]
         challenges = set(re.findall(r"code_challenge=([A-Za-z0-9_-]+)", text))
         verifiers = [word for word in re.findall(r"[A-Za-z0-9._~-]{43,128}", text) if s256(word) in challenges]

@@ -23,7 +23,7 @@ from airflow_provider_xchat.hooks.xchat import XChatHook
 from airflow_provider_xchat.operators.xchat import GetChatConversationOperator
 from airflow_provider_xchat.triggers.xchat import ChatConversationUpdatedTrigger
 from xchat_sandbox import running_sandbox
-from xchat_sandbox.tokens import READ_ONLY_TOKEN
+from xchat_sandbox.oauth.tokens import READ_ONLY_TOKEN
 
 TOKEN = "a-token-of-the-tests"
 GROUP = "g9000000000000000201"
