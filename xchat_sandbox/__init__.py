@@ -54,11 +54,16 @@ if TYPE_CHECKING:
     from xchat_sandbox.oauth.grants import Grant
     from xchat_sandbox.oauth.tokens import Token
     from xchat_sandbox.sandbox import Sandbox
+    from xchat_sandbox.seed import FORBIDDEN_GROUP_ID, GROUP_ID, MAIN_USER_ID, OTHER_GROUP_ID
     from xchat_sandbox.server import running_sandbox
 
 __all__ = [
     "CONFIDENTIAL_CLIENT_ID",
     "CONFIDENTIAL_CLIENT_SECRET",
+    "FORBIDDEN_GROUP_ID",
+    "GROUP_ID",
+    "MAIN_USER_ID",
+    "OTHER_GROUP_ID",
     "PUBLIC_CLIENT_ID",
     "Client",
     "Grant",
@@ -72,6 +77,10 @@ __all__ = [
 _HOMES = {
     "CONFIDENTIAL_CLIENT_ID": "xchat_sandbox.oauth.clients",
     "CONFIDENTIAL_CLIENT_SECRET": "xchat_sandbox.oauth.clients",
+    "FORBIDDEN_GROUP_ID": "xchat_sandbox.seed",
+    "GROUP_ID": "xchat_sandbox.seed",
+    "MAIN_USER_ID": "xchat_sandbox.seed",
+    "OTHER_GROUP_ID": "xchat_sandbox.seed",
     "PUBLIC_CLIENT_ID": "xchat_sandbox.oauth.clients",
     "Client": "xchat_sandbox.oauth.clients",
     "Grant": "xchat_sandbox.oauth.grants",

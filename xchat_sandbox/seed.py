@@ -7,6 +7,11 @@ here, and only the contract's name can be requested. The long ids are greater th
 from typing import Any
 
 MAIN_USER_ID = "9000000000000000101"
+# Groups of the main user.
+GROUP_ID = "g9000000000000000201"
+OTHER_GROUP_ID = "g9000000000000000202"
+# A group that the main user is not part of.
+FORBIDDEN_GROUP_ID = "g9000000000000000203"
 # Shorter than the others, so that comparing ids as strings gives a wrong result.
 _BEA = "900000001"
 _CARL = "9000000000000000103"
@@ -132,7 +137,7 @@ CONVERSATIONS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
     ),
     (
         {
-            "id": "g9000000000000000201",
+            "id": GROUP_ID,
             "type": "group",
             "group_name": "Release crew",
             "group_avatar_url": "https://sandbox.invalid/groups/release-crew.png",
@@ -147,7 +152,7 @@ CONVERSATIONS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
     ),
     (
         {
-            "id": "g9000000000000000202",
+            "id": OTHER_GROUP_ID,
             "type": "group",
             "group_name": "On call",
             "admin_ids": [_DORA, _EMIL],
@@ -166,7 +171,7 @@ CONVERSATIONS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
     # The owner of the default token is not part of the last two.
     (
         {
-            "id": "g9000000000000000203",
+            "id": FORBIDDEN_GROUP_ID,
             "type": "group",
             "group_name": "Board room",
             "admin_ids": [_CARL],

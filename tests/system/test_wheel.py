@@ -80,6 +80,7 @@ def test_entry_points(dist_info):
         "provider_info": "airflow_provider_xchat.provider_info:get_provider_info"
     }
     assert entry_points["console_scripts"]["xchat-sandbox"] == "xchat_sandbox.__main__:main"
+    assert entry_points["pytest11"] == {"xchat-sandbox": "xchat_sandbox.pytest_plugin"}
 
 
 @pytest.mark.parametrize("classifier", ["Framework :: Apache Airflow", "Framework :: Apache Airflow :: Provider"])
