@@ -58,19 +58,6 @@ def problem_errors(
     return find
 
 
-@pytest.fixture(scope="session")
-def shared_sandbox() -> Iterator[Sandbox]:
-    with running_sandbox(tokens=["a-token-of-its-own"]) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(shared_sandbox: Sandbox) -> Sandbox:
-    """A sandbox with default settings, as good as new."""
-    shared_sandbox.reset()
-    return shared_sandbox
-
-
 @pytest.fixture
 def connect() -> Iterator[Callable[..., httpx.Client]]:
     """A function that makes a client for a sandbox and a token, and closes it in the end."""

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from xchat_sandbox import CONFIDENTIAL_CLIENT_SECRET, PUBLIC_CLIENT_ID, Sandbox, running_sandbox
+from xchat_sandbox import GROUP_ID as CONVERSATION
 
 HERE = Path(__file__).parent
-CONVERSATION = "g9000000000000000201"
 
 STORE = """
 import json, sys
@@ -224,15 +224,9 @@ def take_port() -> Callable[[], int]:
 
 
 @pytest.fixture(scope="session")
-def shared_sandbox() -> Iterator[Sandbox]:
+def xchat_sandbox_server() -> Iterator[Sandbox]:
     with running_sandbox(strict=True) as running:
         yield running
-
-
-@pytest.fixture
-def sandbox(shared_sandbox: Sandbox) -> Sandbox:
-    shared_sandbox.reset()
-    return shared_sandbox
 
 
 def s256(verifier: str) -> str:

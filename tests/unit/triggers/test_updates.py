@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_xchat.triggers.xchat import XChatRateLimitTrigger
+from xchat_sandbox import GROUP_ID as GROUP
 
-GROUP = "g9000000000000000201"
 LONG_AGO = "2020-01-01T00:00:00Z"
 
 
