@@ -68,7 +68,7 @@ class Tree:
     @property
     def contract(self) -> Path:
         """The corrected document that the sandbox holds requests against."""
-        return self.root / "xchat_sandbox" / "openapi.yaml"
+        return self.root / "xchat_sandbox" / "contract" / "openapi.yaml"
 
     @property
     def changelog(self) -> Path:

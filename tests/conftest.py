@@ -19,9 +19,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from xchat_sandbox import Sandbox
 
 HERE = Path(__file__).parent
 
@@ -136,6 +139,12 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
             assert done.returncode == 0, done.stdout + done.stderr
             (home / "done").touch()
     return home / "airflow.db"
+
+
+@pytest.fixture
+def sandbox(xchat_sandbox: Sandbox) -> Sandbox:
+    """The sandbox of the pytest plugin, under the name that our tests have for it."""
+    return xchat_sandbox
 
 
 @pytest.fixture

@@ -8,37 +8,37 @@ from types import FrameType
 from typing import NoReturn
 
 from xchat_sandbox.limits import DAILY_WINDOW_SECONDS, RATE_LIMIT, RATE_WINDOW_SECONDS
-from xchat_sandbox.oauth_settings import ACCESS_TOKEN_LIFETIME
+from xchat_sandbox.oauth.settings import ACCESS_TOKEN_LIFETIME_SECONDS
 
 _LAST_PORT = 65535
 
 
 class _Parser(ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        # One line, without the usage: what is wrong must not be lost in it.
+        # One line, without the usage text, so that the error is easy to see.
         self.exit(2, f"{self.prog}: {message}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a sandbox until SIGINT or SIGTERM.
 
-    The first line on standard output, ``X Chat sandbox on URL``, is written when requests are answered, for
-    a parent process to read; it is the only one. A hint for humans goes to standard error.
+    Write one line to standard output when the server accepts requests, ``X Chat sandbox on URL``, for a parent
+    process to read, and a hint for humans to standard error.
 
     :param arguments: the command line; None for the process's own.
-    :returns: the exit status: 0 after a signal. Bad arguments and a port in use end the process with 2.
+    :return: the exit status, 0 after a signal. Invalid arguments and a port in use exit with status 2.
     """
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, _exit_quietly)
     parser = _parser()
     options = parser.parse_args(arguments)
 
-    # Not before the arguments are known to be good: openapi-core takes a second to import.
+    # Imported after the arguments are parsed, because openapi-core takes a second to import.
     try:
         from xchat_sandbox.app import create_app
-        from xchat_sandbox.clients import PUBLIC_CLIENT_ID
+        from xchat_sandbox.oauth.clients import PUBLIC_CLIENT_ID
+        from xchat_sandbox.oauth.tokens import DEFAULT_TOKEN
         from xchat_sandbox.server import bind, serve, url_of
-        from xchat_sandbox.tokens import DEFAULT_TOKEN
     except ModuleNotFoundError as error:
         parser.error(f"{error.name} is missing; install it with: pip install 'airflow-provider-xchat[sandbox]'")
 
@@ -67,8 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"X Chat sandbox on {url}", flush=True)
         print(
             f"Point the host of an Airflow connection at {url}, with the password {DEFAULT_TOKEN},\n"
-            f"or sign in as the client {PUBLIC_CLIENT_ID}, which has no secret.\n"
-            f"What can be asked for: {url}/_sandbox/conversations. Stop with Ctrl-C.",
+            f"or sign in with the client id {PUBLIC_CLIENT_ID}, which has no client secret.\n"
+            f"Its conversations: {url}/_sandbox/conversations. Stop with Ctrl-C.",
             file=sys.stderr,
             flush=True,
         )
@@ -85,61 +85,63 @@ def _parser() -> _Parser:
         "--answer-form",
         choices=["object", "array"],
         default="object",
-        help="answer a conversation by itself, as X does now, or in a list of one, as before 2.167 (%(default)s)",
+        help="return a conversation as an object, as X does now, or in a list of one, as before 2.167 (%(default)s)",
     )
-    parser.add_argument("--token", action="append", default=[], help="accept this access token too; may be repeated")
+    parser.add_argument(
+        "--token", action="append", default=[], help="an additional valid access token; may be repeated"
+    )
     parser.add_argument(
         "--rate-limit",
         type=int,
         default=RATE_LIMIT,
         metavar="N",
-        help="requests for each token and operation in a window (%(default)s)",
+        help="requests per window, for each token and operation (%(default)s)",
     )
     parser.add_argument(
         "--rate-window",
         type=float,
         default=RATE_WINDOW_SECONDS,
         metavar="SECONDS",
-        help="the length of a window (%(default)s)",
+        help="length of a window (%(default)s)",
     )
     parser.add_argument(
         "--daily-limit",
         type=int,
         metavar="N",
-        help="requests for each token and operation in a day (as many as one likes)",
+        help="requests per day, for each token and operation (no limit)",
     )
     parser.add_argument(
         "--daily-window",
         type=float,
         default=DAILY_WINDOW_SECONDS,
         metavar="SECONDS",
-        help="the length of that day (%(default)s)",
+        help="length of that day (%(default)s)",
     )
     parser.add_argument(
         "--conversations",
         type=int,
         default=0,
         metavar="N",
-        help="generate so many conversations beyond the seed, from g9100000000000000001 on (%(default)s)",
+        help="number of generated conversations, from g9100000000000000001 on (%(default)s)",
     )
     parser.add_argument(
         "--latency",
         type=float,
         default=0,
         metavar="SECONDS",
-        help="how much later every answer of the two operations comes; fractions count (%(default)s)",
+        help="delay of every response of the two operations, in fractions of seconds too (%(default)s)",
     )
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="end a whole grant when one of its dead refresh tokens is used again",
+        help="revoke the whole grant when one of its used refresh tokens is used again",
     )
     parser.add_argument(
         "--access-token-lifetime",
         type=float,
-        default=ACCESS_TOKEN_LIFETIME,
+        default=ACCESS_TOKEN_LIFETIME_SECONDS,
         metavar="SECONDS",
-        help="how long an access token lives after a sign-in or a refresh; fractions count (%(default)s)",
+        help="lifetime of access tokens, in fractions of seconds too (%(default)s)",
     )
     return parser
 
@@ -151,7 +153,7 @@ def _port(text: str) -> int:
 
 
 def _exit_quietly(_signal: int, _frame: FrameType | None) -> NoReturn:
-    # uvicorn stops in its own handler first and raises the signal again when it is done.
+    # uvicorn handles the signal first, and raises it again after its shutdown.
     sys.exit(0)
 
 

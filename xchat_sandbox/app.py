@@ -1,4 +1,4 @@
-"""The application: what a sandbox is made of, and its routes."""
+"""The ASGI application: it puts the parts of a sandbox together, and routes requests to them."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -14,19 +14,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from xchat_sandbox.authorization_server import AuthorizationServer
-from xchat_sandbox.contract import Contract, Operation
-from xchat_sandbox.control import Control
+from xchat_sandbox.contract.document import Contract
+from xchat_sandbox.contract.operation import Operation
+from xchat_sandbox.control import control_routes
 from xchat_sandbox.conversations import Conversations, ReadMarks
+from xchat_sandbox.faults.operations import OperationFaults
 from xchat_sandbox.limits import DAILY_WINDOW_SECONDS, RATE_LIMIT, RATE_WINDOW_SECONDS, RateLimits, all_limits
-from xchat_sandbox.oauth_settings import OAuthOptions, OAuthSettings
-from xchat_sandbox.operation_faults import OperationFaults
+from xchat_sandbox.oauth.authorization_server import AuthorizationServer
+from xchat_sandbox.oauth.settings import OAuthOptions, OAuthSettings
+from xchat_sandbox.oauth.tokens import Token, TokenRegistry, default_tokens
 from xchat_sandbox.operations import HANDLERS, Handler, Service
 from xchat_sandbox.pipeline import Pipeline
-from xchat_sandbox.problems import ProblemResponse, about_blank
 from xchat_sandbox.request_log import RequestLog, RequestLogMiddleware
+from xchat_sandbox.sandbox import Sandbox
 from xchat_sandbox.selection import AnswerForm
-from xchat_sandbox.tokens import Token, TokenRegistry, default_tokens
+from xchat_sandbox.wire.problems import ProblemResponse, about_blank
 
 
 def create_app(
@@ -42,29 +44,29 @@ def create_app(
     document: str | PathLike[str] | None = None,
     **oauth: Unpack[OAuthOptions],
 ) -> Starlette:
-    """Make a sandbox with a state of its own.
+    """Create a sandbox with its own state.
 
-    :param answer_form: ``object`` answers a conversation by itself, as X does since version 2.167 of its document;
+    :param answer_form: ``object`` returns a conversation as an object, as X does since version 2.167 of its document;
         ``array`` in a list of one, as before.
-    :param tokens: access tokens beside the two default ones; a string is a token of the main user with
-        every scope.
-    :param rate_limit: requests that each token may send to each operation in a window.
-    :param rate_window: the length of that window, in seconds.
-    :param daily_limit: requests that each token may send to each operation in a day; with it, every answer of the
-        operations has headers about the day, too.
-    :param daily_window: the length of that day, in seconds.
-    :param conversations: how many conversations to generate beyond the seed, with the ids ``generated_ids(n)``.
-    :param latency: how much later every answer of the two operations comes, in seconds.
-    :param document: an OpenAPI document to use as the contract instead of the packaged one.
-    :param oauth: the settings of the authorization server: the fields of OAuthSettings.
-    :returns: an ASGI application; ``state.control`` reads and resets what it has recorded.
-    :raises ValueError: for an unknown answer form, a malformed token, a token of a user who does not exist,
-        a limit, window, lifetime, latency or number of conversations out of range, or a contract that lacks one
-        of the two operations.
+    :param tokens: access tokens in addition to the two default ones; a string is a token of the main user with
+        all scopes.
+    :param rate_limit: requests per window, for each token and operation.
+    :param rate_window: length of that window in seconds.
+    :param daily_limit: requests per day, for each token and operation; adds headers about the day to all responses of
+        the operations. None for no daily limit.
+    :param daily_window: length of that day in seconds.
+    :param conversations: number of generated conversations in addition to the seed; ``generated_ids(n)`` returns their
+        ids.
+    :param latency: delay of every response of the operations in seconds.
+    :param document: path of an OpenAPI document to use instead of the packaged one.
+    :param oauth: the fields of OAuthSettings.
+    :return: an ASGI application; ``state.sandbox`` is its Sandbox.
+    :raises ValueError: for an unknown answer form, a malformed token, a token of an unknown user, a limit, window,
+        lifetime, latency or number of conversations out of range, or a contract without one of the operations.
     :raises OSError: if the document cannot be read.
     """
     if answer_form not in get_args(AnswerForm):
-        raise ValueError(f"the answer form must be one of {', '.join(get_args(AnswerForm))}: {answer_form}")
+        raise ValueError(f"invalid answer form {answer_form!r}: expected one of {', '.join(get_args(AnswerForm))}")
     contract = Contract.load(None if document is None else Path(document))
     if missing := sorted(HANDLERS.keys() - contract.operations.keys()):
         raise ValueError(f"the contract lacks the operation {', '.join(missing)}")
@@ -74,35 +76,35 @@ def create_app(
     limits = RateLimits(all_limits(rate_limit, rate_window, daily_limit, daily_window))
     log = RequestLog()
     faults = OperationFaults()
-    control = Control(service, limits, log, faults, authorization)
+    sandbox = Sandbox(service, limits, log, faults, authorization)
     pipeline = Pipeline(service, registry, limits, faults, latency)
     routes = [
         _route(contract.operations[operation_id], pipeline, handler) for operation_id, handler in HANDLERS.items()
     ]
     app = Starlette(
-        routes=[*routes, *authorization.routes(), *control.routes()],
+        routes=[*routes, *authorization.routes(), *control_routes(sandbox)],
         middleware=[Middleware(RawPathMiddleware), Middleware(RequestLogMiddleware, log=log)],
         exception_handlers={HTTPException: _http_problem, Exception: _server_problem},
     )
-    # A path with a slash too many is another path, not one to be redirected from.
+    # A path with a trailing slash is a different path: it is not redirected.
     app.router.redirect_slashes = False
-    app.state.control = control
+    app.state.sandbox = sandbox
     return app
 
 
 class RawPathMiddleware:
-    """Routes by the path as it was sent.
+    """Middleware that routes by the undecoded path.
 
-    Decoded, an id such as ``1%2Fread`` would reach another route than the one it was sent to.
+    The decoded path of an id such as ``1%2Fread`` would match the route of another operation.
 
-    :param app: the application behind.
+    :param app: the wrapped application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on with its raw path in place of the decoded one.
+        """Replace the path of a request by its raw path.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive channel.

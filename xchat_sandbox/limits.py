@@ -1,4 +1,4 @@
-"""Rate limits: fixed windows for each token and operation, a short one and, where it is asked for, one of a day."""
+"""Rate limits: fixed windows for each token and operation, a short one and optionally one of a day."""
 
 import math
 import time
@@ -12,14 +12,14 @@ DAILY_WINDOW_SECONDS = 86400
 
 @dataclass(frozen=True)
 class Limit:
-    """A number of requests in a time, and how an answer tells what is left.
+    """Number of requests per window, with the headers that report it.
 
-    :param name: what to call it in an error.
-    :param headers: what the names of its three headers begin with.
-    :param most: requests a window allows; 0 refuses every request.
-    :param seconds: the length of a window. It opens with its first request and ends on a whole epoch second,
-        because the header that announces the end has no fractions.
-    :raises ValueError: for a negative number, or a time that is not longer than 0.
+    :param name: its name in error messages.
+    :param headers: the prefix of its three headers.
+    :param most: requests per window; 0 refuses all requests.
+    :param seconds: length of a window, which starts with its first request and ends on a whole epoch second,
+        because the header with the reset time has no fractions.
+    :raises ValueError: for a negative number of requests, or a length that is not greater than 0.
     """
 
     name: str
@@ -35,14 +35,14 @@ class Limit:
 
 
 def all_limits(rate_limit: int, rate_window: float, daily_limit: int | None, daily_window: float) -> list[Limit]:
-    """Name the limits of a sandbox.
+    """Return the limits of a sandbox.
 
-    :param rate_limit: requests in a window.
-    :param rate_window: the length of that window in seconds.
-    :param daily_limit: requests in a day; None for as many as one likes, and no headers about it.
-    :param daily_window: the length of that day in seconds.
-    :returns: the limits.
-    :raises ValueError: for a negative number, or a time that is not longer than 0.
+    :param rate_limit: requests per window.
+    :param rate_window: length of that window in seconds.
+    :param daily_limit: requests per day; None for no daily limit and no headers about it.
+    :param daily_window: length of that day in seconds.
+    :return: the limits.
+    :raises ValueError: for a negative number of requests, or a length that is not greater than 0.
     """
     short = Limit("rate", "x-rate-limit", rate_limit, rate_window)
     daily = Limit("daily", "x-user-limit-24hour", 0 if daily_limit is None else daily_limit, daily_window)
@@ -56,7 +56,7 @@ class _Window:
     used: int = 0
 
     @property
-    def exceeded(self) -> bool:
+    def is_exhausted(self) -> bool:
         return self.used >= self.limit.most
 
     @property
@@ -70,10 +70,10 @@ class _Window:
 
 @dataclass(frozen=True)
 class Quota:
-    """What the windows had left after a request.
+    """Remaining requests after a request.
 
-    :param headers: what tells a client about the windows, three headers for each.
-    :param refused_until: when the request may come again, in epoch seconds; None if it may be answered.
+    :param headers: three rate-limit headers for each window.
+    :param refused_until: when the request may be repeated, in epoch seconds; None if it is allowed.
     """
 
     headers: dict[str, str]
@@ -81,9 +81,9 @@ class Quota:
 
 
 class RateLimits:
-    """The windows of all tokens and operations.
+    """Rate-limit windows of all tokens and operations.
 
-    :param limits: the limits that hold for each of them.
+    :param limits: the limits of each token and operation.
     """
 
     def __init__(self, limits: Iterable[Limit]) -> None:
@@ -91,39 +91,39 @@ class RateLimits:
         self._windows: dict[tuple[str, str, str], _Window] = {}
 
     def take(self, token: str, operation_id: str) -> Quota:
-        """Count a request in all windows, unless one of them is used up already: then in none.
+        """Count a request in all windows, or in none if one of them is exhausted.
 
         :param token: the token's value.
         :param operation_id: the operation that was called.
-        :returns: what is left; with ``refused_until`` if the request must be refused.
+        :return: the remaining requests; with ``refused_until`` if the request must be refused.
         """
         windows = [self._window(limit, token, operation_id) for limit in self._limits]
-        refused_until = max((window.reset_at for window in windows if window.exceeded), default=None)
+        refused_until = max((window.reset_at for window in windows if window.is_exhausted), default=None)
         if refused_until is None:
             for window in windows:
                 window.used += 1
         return Quota(_headers(windows), refused_until)
 
     def untouched(self) -> Quota:
-        """Describe windows nobody has used, for a request without a known token.
+        """Return the quota of unused windows, for a request without a valid token.
 
-        :returns: the full quota; nothing is counted.
+        :return: the full quota; nothing is counted.
         """
-        return Quota(_headers(map(_opened, self._limits)))
+        return Quota(_headers(map(_new_window, self._limits)))
 
     def reset(self) -> None:
-        """Forget all windows."""
+        """Remove all windows."""
         self._windows.clear()
 
     def _window(self, limit: Limit, token: str, operation_id: str) -> _Window:
         key = (limit.name, token, operation_id)
         window = self._windows.get(key)
         if window is None or time.time() >= window.reset_at:
-            window = self._windows[key] = _opened(limit)
+            window = self._windows[key] = _new_window(limit)
         return window
 
 
-def _opened(limit: Limit) -> _Window:
+def _new_window(limit: Limit) -> _Window:
     return _Window(limit, math.ceil(time.time() + limit.seconds))
 
 

@@ -1,23 +1,24 @@
-"""The two operations: what each does once a request has been let in."""
+"""Handlers of the two operations."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from xchat_sandbox.contract import GET_CONVERSATION, MARK_READ, Contract, RequestValues
+from xchat_sandbox.contract.document import Contract
+from xchat_sandbox.contract.operation import GET_CONVERSATION, MARK_READ, RequestValues
 from xchat_sandbox.conversations import Conversations, ReadMarks
+from xchat_sandbox.oauth.tokens import Token
 from xchat_sandbox.selection import AnswerForm, conversation_answer, expanded_ids, select
-from xchat_sandbox.tokens import Token
 
 
 @dataclass(frozen=True)
 class Service:
-    """What the operations work on.
+    """Data of the operations.
 
     :param contract: the contract.
     :param conversations: the seeded conversations and users.
-    :param read_marks: how far each user has read.
-    :param answer_form: whether a conversation is answered in a list or alone.
+    :param read_marks: the read marks of all users.
+    :param answer_form: whether a conversation is returned as an object or in a list.
     """
 
     contract: Contract
@@ -30,12 +31,12 @@ Handler = Callable[[Service, Token, RequestValues], dict[str, Any]]
 
 
 def get_conversation(service: Service, token: Token, request: RequestValues) -> dict[str, Any]:
-    """Show a conversation.
+    """Return a conversation.
 
-    :param service: what to work on.
+    :param service: the data.
     :param token: the caller's token.
     :param request: the request's values.
-    :returns: the answer's document.
+    :return: the response document.
     :raises ProblemError: 403 or 404, if the caller cannot see the conversation.
     """
     conversation = service.conversations.find(request.path["id"], token.user_id).members
@@ -52,12 +53,12 @@ def get_conversation(service: Service, token: Token, request: RequestValues) -> 
 
 
 def mark_conversation_read(service: Service, token: Token, request: RequestValues) -> dict[str, Any]:
-    """Move the caller's read mark.
+    """Move the read mark of the caller forward.
 
-    :param service: what to work on.
+    :param service: the data.
     :param token: the caller's token.
     :param request: the request's values.
-    :returns: the answer's document, the same whether or not the mark has moved.
+    :return: the response document, whether or not the mark has moved.
     :raises ProblemError: 403 or 404, if the caller cannot see the conversation.
     """
     conversation = service.conversations.find(request.path["id"], token.user_id)

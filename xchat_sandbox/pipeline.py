@@ -1,4 +1,4 @@
-"""The steps between the route of an operation and its answer."""
+"""Pipeline of a request to an operation: faults, authentication, rate limits, validation, response."""
 
 import asyncio
 import secrets
@@ -10,39 +10,38 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from xchat_sandbox.connections import drop
-from xchat_sandbox.contract import Operation
-from xchat_sandbox.faulty_answers import answer_in_place, change_headers, deliver, document_of
-from xchat_sandbox.json_wire import AsciiJSONResponse
+from xchat_sandbox.contract.operation import Operation
+from xchat_sandbox.faults.operations import NO_FAULT, OperationFaults
+from xchat_sandbox.faults.responses import change_headers, changed_document, deliver, replacement
 from xchat_sandbox.limits import RateLimits
-from xchat_sandbox.operation_faults import NO_FAULT, OperationFaults
+from xchat_sandbox.oauth.tokens import Token, TokenRegistry
 from xchat_sandbox.operations import Handler, Service
-from xchat_sandbox.problems import ProblemError, ProblemResponse, rate_limit_exceeded
 from xchat_sandbox.request_log import log_entry
-from xchat_sandbox.tokens import Token, TokenRegistry
+from xchat_sandbox.wire.json_documents import AsciiJSONResponse
+from xchat_sandbox.wire.problems import ProblemError, ProblemResponse, rate_limit_exceeded
+from xchat_sandbox.wire.sockets import drop
 
-# A client gives up long before.
-MAX_LATENCY = 3600
+MAX_LATENCY_SECONDS = 3600
 
 _TRANSACTION_ID = "x-transaction-id"
 
 
 class Pipeline:
-    """The steps; each may refuse a request by raising a ProblemError.
+    """Pipeline of all operations; each of its steps may raise a ProblemError.
 
-    :param service: what the operations work on.
-    :param tokens: the tokens that are known.
+    :param service: the data of the operations.
+    :param tokens: the valid tokens.
     :param limits: the rate limits.
-    :param faults: the faults that wait.
-    :param latency: how much later every answer comes, in seconds.
+    :param faults: the queued faults.
+    :param latency: delay of every response in seconds.
     :raises ValueError: for a latency out of range.
     """
 
     def __init__(
         self, service: Service, tokens: TokenRegistry, limits: RateLimits, faults: OperationFaults, latency: float
     ) -> None:
-        if not 0 <= latency <= MAX_LATENCY:
-            raise ValueError(f"the latency must be from 0 to {MAX_LATENCY} seconds: {latency}")
+        if not 0 <= latency <= MAX_LATENCY_SECONDS:
+            raise ValueError(f"the latency must be from 0 to {MAX_LATENCY_SECONDS} seconds: {latency}")
         self._service = service
         self._tokens = tokens
         self._limits = limits
@@ -50,18 +49,18 @@ class Pipeline:
         self._latency = latency
 
     async def respond(self, operation: Operation, handler: Handler, request: Request) -> ASGIApp:
-        """Answer a request.
+        """Return the response to a request.
 
         :param operation: the operation.
-        :param handler: what does it.
+        :param handler: the handler of the operation.
         :param request: the request.
-        :returns: the answer, as what sends it.
-        :raises ClientDisconnect: if a fault has closed the connection.
+        :return: an ASGI application that sends the response.
+        :raises ClientDisconnect: if a fault has closed the socket.
         """
         entry = log_entry(request.scope)
         entry["transaction_id"] = secrets.token_hex(8)
-        aimed_at = (operation.operation_id, unquote(request.path_params.get("id", "")))
-        fault = self._faults.take(*aimed_at, on_arrival=True)
+        target = (operation.operation_id, unquote(request.path_params.get("id", "")))
+        fault = self._faults.take(*target, on_arrival=True)
         if fault.kind == "drop-before":
             await drop(request.scope)
         if fault.kind == "delay":
@@ -76,9 +75,9 @@ class Pipeline:
                 raise rate_limit_exceeded(quota.refused_until)
             token.require(operation.scopes)
             if fault is NO_FAULT:
-                fault = self._faults.take(*aimed_at, on_arrival=False)
-            response = answer_in_place(fault, problem_type) or AsciiJSONResponse(
-                document_of(fault, await self._done(operation, handler, token, request), problem_type)
+                fault = self._faults.take(*target, on_arrival=False)
+            response = replacement(fault, problem_type) or AsciiJSONResponse(
+                changed_document(fault, await self._handle(operation, handler, token, request), problem_type)
             )
         except ProblemError as problem:
             response = ProblemResponse(problem, problem_type(problem.kind))
@@ -86,11 +85,11 @@ class Pipeline:
         change_headers(fault, response)
         entry["transaction_id"] = response.headers.get(_TRANSACTION_ID)
         if self._latency:
-            # After the work: what a request does is done when it arrives, and only its answer is late.
+            # After the handler, so that a request takes effect when it arrives and only its response is late.
             await asyncio.sleep(self._latency)
         return response if fault is NO_FAULT else partial(deliver, fault, response)
 
-    async def _done(self, operation: Operation, handler: Handler, token: Token, request: Request) -> dict[str, Any]:
+    async def _handle(self, operation: Operation, handler: Handler, token: Token, request: Request) -> dict[str, Any]:
         values = self._service.contract.read(
             operation,
             path={name: unquote(value) for name, value in request.path_params.items()},

@@ -1,4 +1,4 @@
-"""The request log: what was asked of the sandbox, byte for byte where it matters, and without credentials."""
+"""Request log: paths and queries as received, JSON bodies, and no credentials."""
 
 import time
 from collections import deque
@@ -8,15 +8,15 @@ from urllib.parse import unquote, unquote_plus
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from xchat_sandbox.json_wire import strict_loads
+from xchat_sandbox.wire.json_documents import strict_loads
 
 CONTROL_PATH = "/_sandbox"
 REDACTED = "REDACTED"
 
 _ENTRY = "xchat_sandbox.log_entry"
 
-# What must not be shown of a query: RFC 6750 lets a client put its access token there, a sign-in has its
-# values there, and what belongs into a body of the authorization server may end up there by mistake.
+# Query parameters to redact: RFC 6750 allows an access token in the query, a sign-in has secrets there, and a client
+# may put a parameter of the token endpoint there by mistake.
 _SECRETS = frozenset(
     {
         "access_token",
@@ -29,10 +29,10 @@ _SECRETS = frozenset(
         "token",
     }
 )
-# Its bodies are never logged, in whatever form they come, and under whatever path that is nearly right.
+# Bodies of requests to paths that contain this, even misspelled ones, are never logged.
 _AUTHORIZATION_SERVER = "oauth2/"
 
-# Enough for any test; a bound, so that a sandbox left running does not grow for ever.
+# Bounds the memory of a sandbox that runs for long.
 _MAX_ENTRIES = 10_000
 
 
@@ -44,12 +44,12 @@ class RequestLog:
         self._entries: deque[dict[str, Any]] = deque(maxlen=_MAX_ENTRIES)
 
     def open_entry(self, method: str, raw_path: str, query: str) -> dict[str, Any]:
-        """Log a request that has arrived.
+        """Add an entry for a request that has arrived.
 
         :param method: the HTTP method.
         :param raw_path: the path as received, percent-escapes kept.
         :param query: the query string as received, without the question mark.
-        :returns: the entry; ``status``, ``body`` and ``transaction_id`` are to be filled in.
+        :return: the entry; the caller sets ``status``, ``body`` and ``transaction_id``.
         """
         path = unquote(raw_path)
         entry: dict[str, Any] = {"method": method, "path": path, "query": redacted_query(query)}
@@ -60,23 +60,23 @@ class RequestLog:
         return entry
 
     def entries(self) -> list[dict[str, Any]]:
-        """Copy the log.
+        """Return a copy of the log.
 
-        :returns: one dict for each request: method, path, path_raw if it differs, query, status, body,
+        :return: a dict for each request: method, path, path_raw if it differs, query, status, body,
             transaction_id, time.
         """
         return [dict(entry) for entry in list(self._entries)]
 
     def clear(self) -> None:
-        """Empty the log; its times go on from the start of the sandbox."""
+        """Remove all entries; times still count from the start of the sandbox."""
         self._entries.clear()
 
 
 class RequestLogMiddleware:
-    """Logs every request except those to the control endpoints. Headers are never looked at.
+    """Middleware that logs all requests except those to the control endpoints; it never reads headers.
 
-    :param app: the application behind.
-    :param log: where to write.
+    :param app: the wrapped application.
+    :param log: the log to write to.
     """
 
     def __init__(self, app: ASGIApp, log: RequestLog) -> None:
@@ -107,7 +107,7 @@ class RequestLogMiddleware:
                 entry["body"] = _json_or_none(body)
             await self._app({**scope, _ENTRY: entry}, _replayed(body, receive), send_and_log)
         except ClientDisconnect:
-            # Nobody is left to read an answer; the entry stays without a status.
+            # The client is gone: no response is sent, and the status stays None.
             return
         except Exception:
             entry["status"] = 500
@@ -115,10 +115,10 @@ class RequestLogMiddleware:
 
 
 def log_entry(scope: Scope) -> dict[str, Any]:
-    """Find the log's entry of a request.
+    """Return the log entry of a request.
 
     :param scope: the ASGI scope of the request.
-    :returns: the entry, to be filled in.
+    :return: the entry; the caller may change it.
     """
     entry: dict[str, Any] = scope[_ENTRY]
     return entry
@@ -134,10 +134,10 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 
 
 def redacted_query(query: str) -> str:
-    """Hide what is secret in a query.
+    """Redact the secrets in a query string.
 
     :param query: a raw query string.
-    :returns: the same string, except that the values of secret parameters are replaced.
+    :return: the same string with the values of secret parameters replaced.
     """
     return "&".join(_redacted_pair(pair) for pair in query.split("&"))
 
@@ -148,10 +148,10 @@ def _redacted_pair(pair: str) -> str:
 
 
 def is_secret(parameter: str) -> bool:
-    """Tell whether the values of a query parameter must not be shown.
+    """Return whether a query parameter is secret.
 
     :param parameter: its name, decoded.
-    :returns: whether it carries a token, or what leads to one.
+    :return: whether it carries a token or a value that leads to one.
     """
     return parameter.strip().lower() in _SECRETS
 

@@ -1,14 +1,18 @@
 """The users and conversations that every sandbox starts with.
 
-Members are named as in X's documents; where two versions of the document name a member differently, both
-names are here, and only the one that the contract knows can be asked for. The long ids are
-greater than any that X has handed out.
+Members are named as in X's documents. Where two versions of the document name a member differently, both names are
+here, and only the contract's name can be requested. The long ids are greater than any id that X has assigned.
 """
 
 from typing import Any
 
 MAIN_USER_ID = "9000000000000000101"
-# Shorter than the others: the smaller number, though the greater string.
+# Groups of the main user.
+GROUP_ID = "g9000000000000000201"
+OTHER_GROUP_ID = "g9000000000000000202"
+# A group that the main user is not part of.
+FORBIDDEN_GROUP_ID = "g9000000000000000203"
+# Shorter than the others, so that comparing ids as strings gives a wrong result.
 _BEA = "900000001"
 _CARL = "9000000000000000103"
 _DORA = "9000000000000000104"
@@ -106,8 +110,8 @@ UNRESTRICTED = {
     "screen_capture_detection_enabled": False,
 }
 
-# Each conversation with the ids of its message events, oldest first. Those of one conversation differ in
-# length, so that a comparison of strings instead of numbers shows.
+# Each conversation with the sequence ids of its message events, oldest first. They differ in length, so that comparing
+# them as strings gives a wrong result.
 CONVERSATIONS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
     (
         {
@@ -133,7 +137,7 @@ CONVERSATIONS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
     ),
     (
         {
-            "id": "g9000000000000000201",
+            "id": GROUP_ID,
             "type": "group",
             "group_name": "Release crew",
             "group_avatar_url": "https://sandbox.invalid/groups/release-crew.png",
@@ -148,7 +152,7 @@ CONVERSATIONS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
     ),
     (
         {
-            "id": "g9000000000000000202",
+            "id": OTHER_GROUP_ID,
             "type": "group",
             "group_name": "On call",
             "admin_ids": [_DORA, _EMIL],
@@ -164,10 +168,10 @@ CONVERSATIONS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
         },
         ("2000000000000000007",),
     ),
-    # The owner of the default token is in neither of these two.
+    # The owner of the default token is not part of the last two.
     (
         {
-            "id": "g9000000000000000203",
+            "id": FORBIDDEN_GROUP_ID,
             "type": "group",
             "group_name": "Board room",
             "admin_ids": [_CARL],

@@ -72,9 +72,9 @@ def project(tmp_path: Path) -> Project:
     ignore = shutil.ignore_patterns("__pycache__", ".codegen-*")
     for folder in ("codegen", "generated"):
         shutil.copytree(ROOT / folder, root / folder, ignore=ignore)
-    files = ("pyproject.toml", "CHANGELOG.md", "openapi.yaml", "xchat_sandbox/openapi.yaml")
+    files = ("pyproject.toml", "CHANGELOG.md", "openapi.yaml", "xchat_sandbox/contract/openapi.yaml")
     for file in (*files, "airflow_provider_xchat/__init__.py"):
-        (root / file).parent.mkdir(exist_ok=True)
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, root / file)
     return Project(root)
 

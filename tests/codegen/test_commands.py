@@ -85,7 +85,7 @@ def test_check_is_content_with_a_fresh_clone(project):
     [
         ("generated/xchat_client/models/user.py", lambda text: text.replace("User", "Usr", 1)),
         ("generated/xchat_client/client.py", lambda text: text + "\n"),
-        ("xchat_sandbox/openapi.yaml", lambda text: text.replace("3.0.0", "3.0.1")),
+        ("xchat_sandbox/contract/openapi.yaml", lambda text: text.replace("3.0.0", "3.0.1")),
         ("openapi.yaml", lambda text: text.replace("maximum: 100", "maximum: 101", 1)),
         ("openapi.yaml", lambda text: text + "# a comment\n"),
         ("codegen/overlay.yaml", lambda text: text.replace("Done,", "Well,")),
@@ -140,7 +140,7 @@ def test_generate_puts_everything_right_again(project):
     project.path("generated/xchat_client/errors.py").unlink()
     project.path("generated/xchat_client/models/stale.py").write_text("")
     project.path("generated/.codegen-left-by-a-killed-run").mkdir()
-    project.path("xchat_sandbox/openapi.yaml").write_text("")
+    project.path("xchat_sandbox/contract/openapi.yaml").write_text("")
     done = project.call("generate")
     assert done.returncode == 0, done.stderr
     assert project.snapshot() == before
@@ -190,7 +190,7 @@ def test_one_more_operation_id_is_all_it_takes(project, published):
 def test_document_prints_the_corrected_document(project):
     done = project.run("document")
     assert done.returncode == 0
-    assert done.stdout == project.path("xchat_sandbox/openapi.yaml").read_text()
+    assert done.stdout == project.path("xchat_sandbox/contract/openapi.yaml").read_text()
     corrected = yaml.safe_load(done.stdout)
     operation = corrected["paths"]["/2/chat/conversations/{id}"]["get"]
     (id_,) = [parameter for parameter in operation["parameters"] if parameter.get("name") == "id"]

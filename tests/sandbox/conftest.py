@@ -22,7 +22,7 @@ VERIFIER = "a-verifier-that-is-long-enough-for-its-rfc-7636"
 @pytest.fixture(scope="session")
 def document() -> dict[str, Any]:
     """The contract, read independently of the sandbox."""
-    content = (files("xchat_sandbox") / "openapi.yaml").read_text("utf-8")
+    content = (files("xchat_sandbox.contract") / "openapi.yaml").read_text("utf-8")
     parsed: dict[str, Any] = yaml.safe_load(content)
     return parsed
 
@@ -56,19 +56,6 @@ def problem_errors(
         return [] if problem["title"] and problem["detail"] else ["a problem says what it is about"]
 
     return find
-
-
-@pytest.fixture(scope="session")
-def shared_sandbox() -> Iterator[Sandbox]:
-    with running_sandbox(tokens=["a-token-of-its-own"]) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(shared_sandbox: Sandbox) -> Sandbox:
-    """A sandbox with default settings, as good as new."""
-    shared_sandbox.reset()
-    return shared_sandbox
 
 
 @pytest.fixture

@@ -3,9 +3,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from xchat_sandbox import Sandbox, Token, create_app, running_sandbox
+from xchat_sandbox import FORBIDDEN_GROUP_ID, GROUP_ID, Sandbox, Token, create_app, running_sandbox
 
-GROUP = "g9000000000000000201"
 BODY = {"seen_until_sequence_id": "1"}
 
 
@@ -23,7 +22,7 @@ BODY = {"seen_until_sequence_id": "1"}
 )
 def test_without_a_known_bearer_token_nothing_is_answered(sandbox: Sandbox, authorization: str | None) -> None:
     headers = {} if authorization is None else {"authorization": authorization}
-    url = f"{sandbox.url}/2/chat/conversations/{GROUP}"
+    url = f"{sandbox.url}/2/chat/conversations/{GROUP_ID}"
     for answer in (httpx.get(url, headers=headers), httpx.post(f"{url}/read", headers=headers, json=BODY)):
         assert answer.status_code == 401
         assert answer.headers["content-type"] == "application/problem+json"
@@ -34,13 +33,13 @@ def test_without_a_known_bearer_token_nothing_is_answered(sandbox: Sandbox, auth
 
 
 def test_only_an_unknown_token_is_called_invalid(sandbox: Sandbox, connect: Callable[..., httpx.Client]) -> None:
-    assert 'error="invalid_token"' in connect(sandbox, "nobody").get(GROUP).headers["www-authenticate"]
-    missing = httpx.get(f"{sandbox.url}/2/chat/conversations/{GROUP}")
+    assert 'error="invalid_token"' in connect(sandbox, "nobody").get(GROUP_ID).headers["www-authenticate"]
+    missing = httpx.get(f"{sandbox.url}/2/chat/conversations/{GROUP_ID}")
     assert "error" not in missing.headers["www-authenticate"]
 
 
 def test_the_scheme_has_no_case(sandbox: Sandbox) -> None:
-    url = f"{sandbox.url}/2/chat/conversations/{GROUP}"
+    url = f"{sandbox.url}/2/chat/conversations/{GROUP_ID}"
     assert httpx.get(url, headers={"authorization": "bearer sandbox-token"}).status_code == 200
 
 
@@ -51,8 +50,8 @@ def test_the_token_is_checked_before_the_request(sandbox: Sandbox, connect: Call
 
 def test_a_token_without_the_scope_is_forbidden(sandbox: Sandbox, connect: Callable[..., httpx.Client]) -> None:
     client = connect(sandbox, "sandbox-read-only-token")
-    assert client.get(GROUP).status_code == 200
-    answer = client.post(f"{GROUP}/read", json=BODY)
+    assert client.get(GROUP_ID).status_code == 200
+    answer = client.post(f"{GROUP_ID}/read", json=BODY)
     assert answer.status_code == 403
     problem = answer.json()
     assert problem["type"].endswith("/client-forbidden")
@@ -66,27 +65,28 @@ def test_a_token_without_the_scope_is_forbidden(sandbox: Sandbox, connect: Calla
 def test_every_scope_of_the_contract_is_needed(connect: Callable[..., httpx.Client], missing: str) -> None:
     scopes = frozenset({"dm.read", "tweet.read", "users.read"}) - {missing}
     with running_sandbox(tokens=[Token("narrow", scopes=scopes)]) as sandbox:
-        answer = connect(sandbox, "narrow").get(GROUP)
+        answer = connect(sandbox, "narrow").get(GROUP_ID)
         assert answer.status_code == 403
         assert answer.json()["missing_scopes"] == [missing]
 
 
-def test_a_token_given_as_text_may_do_everything(sandbox: Sandbox, connect: Callable[..., httpx.Client]) -> None:
-    client = connect(sandbox, "a-token-of-its-own")
-    assert client.get(GROUP).status_code == 200
-    assert client.post(f"{GROUP}/read", json=BODY).status_code == 200
+def test_a_token_given_as_text_may_do_everything(connect: Callable[..., httpx.Client]) -> None:
+    with running_sandbox(tokens=["a-token-of-its-own"]) as sandbox:
+        client = connect(sandbox, "a-token-of-its-own")
+        assert client.get(GROUP_ID).status_code == 200
+        assert client.post(f"{GROUP_ID}/read", json=BODY).status_code == 200
 
 
 def test_a_single_text_is_a_single_token(connect: Callable[..., httpx.Client]) -> None:
     with running_sandbox(tokens="abc") as sandbox:
-        assert connect(sandbox, "abc").get(GROUP).status_code == 200
-        assert connect(sandbox, "a").get(GROUP).status_code == 401
+        assert connect(sandbox, "abc").get(GROUP_ID).status_code == 200
+        assert connect(sandbox, "a").get(GROUP_ID).status_code == 401
 
 
 def test_a_token_acts_for_its_user(connect: Callable[..., httpx.Client]) -> None:
     with running_sandbox(tokens=[Token("token-of-dora", user_id="9000000000000000104")]) as sandbox:
         client = connect(sandbox, "token-of-dora")
-        assert client.get("g9000000000000000203").status_code == 200
+        assert client.get(FORBIDDEN_GROUP_ID).status_code == 200
         assert client.get("g9000000000000000201").status_code == 403
         assert client.get("9000000000000000103").json()["data"] == {"id": "9000000000000000103-9000000000000000104"}
 

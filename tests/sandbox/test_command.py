@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
+from xchat_sandbox import GROUP_ID
+
 COMMAND = [sys.executable, "-m", "xchat_sandbox"]
-GROUP = "g9000000000000000201"
 
 Start = Callable[..., tuple[subprocess.Popen[str], str]]
 
@@ -44,13 +45,13 @@ def start() -> Iterator[Start]:
 
 def get(url: str, token: str = "sandbox-token") -> httpx.Response:
     headers = {"authorization": f"Bearer {token}"}
-    return httpx.get(f"{url}/2/chat/conversations/{GROUP}", headers=headers)
+    return httpx.get(f"{url}/2/chat/conversations/{GROUP_ID}", headers=headers)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_it_is_told_to_stop(start: Start, stop: signal.Signals) -> None:
     process, url = start()
-    assert get(url).json()["data"] == {"id": GROUP}
+    assert get(url).json()["data"] == {"id": GROUP_ID}
     os.kill(process.pid, stop)
     rest, errors = process.communicate(timeout=10)
     assert process.returncode == 0
@@ -71,7 +72,7 @@ def test_options_reach_the_sandbox(start: Start) -> None:
         "--rate-window", "60.5",
     )  # fmt: skip
     for token in ("one-more", "and-another"):
-        assert get(url, token).json() == {"data": [{"id": GROUP}], "meta": {"result_count": 1}}
+        assert get(url, token).json() == {"data": [{"id": GROUP_ID}], "meta": {"result_count": 1}}
         assert get(url, token).status_code == 429
     process.terminate()
     output, errors = process.communicate(timeout=10)

@@ -6,9 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from xchat_sandbox import Sandbox
-
-GROUP = "g9000000000000000201"
+from xchat_sandbox import GROUP_ID, Sandbox
 
 
 def control(sandbox: Sandbox, name: str) -> Any:
@@ -20,9 +18,9 @@ def control(sandbox: Sandbox, name: str) -> Any:
 
 def test_requests_are_logged_in_order_as_they_were_sent(sandbox: Sandbox, client: httpx.Client) -> None:
     answers = [
-        client.get(f"{GROUP}?user.fields=id%2Cname&expansions=admin_ids"),
-        client.post(f"{GROUP}/read", json={"seen_until_sequence_id": "1"}),
-        client.post(f"{GROUP}/read", content=b"not json", headers={"content-type": "application/json"}),
+        client.get(f"{GROUP_ID}?user.fields=id%2Cname&expansions=admin_ids"),
+        client.post(f"{GROUP_ID}/read", json={"seen_until_sequence_id": "1"}),
+        client.post(f"{GROUP_ID}/read", content=b"not json", headers={"content-type": "application/json"}),
         client.get("1%3A2"),
         httpx.get(f"{sandbox.url}/nowhere"),
     ]
@@ -30,19 +28,19 @@ def test_requests_are_logged_in_order_as_they_were_sent(sandbox: Sandbox, client
     expected = [
         {
             "method": "GET",
-            "path": f"{prefix}/{GROUP}",
+            "path": f"{prefix}/{GROUP_ID}",
             "query": "user.fields=id%2Cname&expansions=admin_ids",
             "status": 200,
             "body": None,
         },
         {
             "method": "POST",
-            "path": f"{prefix}/{GROUP}/read",
+            "path": f"{prefix}/{GROUP_ID}/read",
             "query": "",
             "status": 200,
             "body": {"seen_until_sequence_id": "1"},
         },
-        {"method": "POST", "path": f"{prefix}/{GROUP}/read", "query": "", "status": 400, "body": None},
+        {"method": "POST", "path": f"{prefix}/{GROUP_ID}/read", "query": "", "status": 400, "body": None},
         {
             "method": "GET",
             "path": f"{prefix}/1:2",
@@ -67,7 +65,7 @@ def test_requests_are_logged_in_order_as_they_were_sent(sandbox: Sandbox, client
 
 
 def test_the_body_is_logged_even_if_the_request_is_refused_before_it_is_read(sandbox: Sandbox) -> None:
-    url = f"{sandbox.url}/2/chat/conversations/{GROUP}/read"
+    url = f"{sandbox.url}/2/chat/conversations/{GROUP_ID}/read"
     httpx.post(url, json={"seen_until_sequence_id": "1"})
     assert sandbox.requests()[0]["status"] == 401
     assert sandbox.requests()[0]["body"] == {"seen_until_sequence_id": "1"}
@@ -76,8 +74,8 @@ def test_the_body_is_logged_even_if_the_request_is_refused_before_it_is_read(san
 @pytest.mark.parametrize("name", ["access_token", "Access_Token", "access%5Ftoken", "%61ccess_token"])
 def test_no_token_is_ever_shown(sandbox: Sandbox, connect: Callable[..., httpx.Client], name: str) -> None:
     secret = "hush-hush-hush"
-    connect(sandbox, secret).get(f"{GROUP}?expansions=x&{name}={secret}&a=b")
-    refused = connect(sandbox).get(f"{GROUP}?{name}={secret}")
+    connect(sandbox, secret).get(f"{GROUP_ID}?expansions=x&{name}={secret}&a=b")
+    refused = connect(sandbox).get(f"{GROUP_ID}?{name}={secret}")
     assert refused.status_code == 400
     assert sandbox.requests()[0]["query"] == f"expansions=x&{name}=REDACTED&a=b"
     assert secret not in json.dumps(control(sandbox, "requests"))
@@ -92,18 +90,18 @@ def test_control_endpoints_are_not_logged(sandbox: Sandbox) -> None:
 
 
 def test_reset_goes_back_to_the_seed(sandbox: Sandbox, client: httpx.Client) -> None:
-    client.post(f"{GROUP}/read", json={"seen_until_sequence_id": "5"})
-    sandbox.change_conversation(GROUP, group_name="Another")
+    client.post(f"{GROUP_ID}/read", json={"seen_until_sequence_id": "5"})
+    sandbox.change_conversation(GROUP_ID, group_name="Another")
     sandbox.faults([{"kind": "drop-before"}])
-    assert control(sandbox, "read-marks") == sandbox.read_marks() == {GROUP: "5"}
+    assert control(sandbox, "read-marks") == sandbox.read_marks() == {GROUP_ID: "5"}
     assert httpx.post(f"{sandbox.url}/_sandbox/reset").status_code == 204
     assert control(sandbox, "read-marks") == {}
     assert control(sandbox, "requests") == {"requests": []}
-    assert next(each["group_name"] for each in sandbox.conversations() if each["id"] == GROUP) == "Release crew"
+    assert next(each["group_name"] for each in sandbox.conversations() if each["id"] == GROUP_ID) == "Release crew"
     assert sandbox.faults() == 0
-    answer = client.post(f"{GROUP}/read", json={"seen_until_sequence_id": "4"})
+    answer = client.post(f"{GROUP_ID}/read", json={"seen_until_sequence_id": "4"})
     assert answer.headers["x-rate-limit-remaining"] == "899"
-    assert sandbox.read_marks() == {GROUP: "4"}
+    assert sandbox.read_marks() == {GROUP_ID: "4"}
 
 
 def test_the_overview_tells_what_to_ask_for(sandbox: Sandbox, client: httpx.Client) -> None:
@@ -126,6 +124,6 @@ def test_the_wrong_method_is_refused(sandbox: Sandbox) -> None:
 
 
 def test_a_copy_of_the_log_is_a_copy(sandbox: Sandbox, client: httpx.Client) -> None:
-    client.get(GROUP)
+    client.get(GROUP_ID)
     sandbox.requests()[0]["status"] = 0
     assert sandbox.requests()[0]["status"] == 200

@@ -4,7 +4,7 @@ from typing import Any
 import httpx
 import pytest
 
-from xchat_sandbox import Sandbox, running_sandbox
+from xchat_sandbox import FORBIDDEN_GROUP_ID, OTHER_GROUP_ID, Sandbox, running_sandbox
 
 MAIN, BEA, CARL, DORA, EMIL = (
     "9000000000000000101",
@@ -13,9 +13,8 @@ MAIN, BEA, CARL, DORA, EMIL = (
     "9000000000000000104",
     "9000000000000000105",
 )
-GROUP = "g9000000000000000202"
 CREATED_AT, UPDATED_AT = "2025-10-01T00:00:00.000Z", "2026-02-27T03:14:15.000Z"
-MINE = [f"{BEA}-{MAIN}", f"{MAIN}-{CARL}", "g9000000000000000201", GROUP]
+MINE = [f"{BEA}-{MAIN}", f"{MAIN}-{CARL}", "g9000000000000000201", OTHER_GROUP_ID]
 
 
 def parameter_values(document: dict[str, Any], name: str) -> list[str]:
@@ -30,12 +29,12 @@ def conversation_members(document: dict[str, Any]) -> set[str]:
 
 
 def test_without_parameters_only_required_members_are_shown(client: httpx.Client) -> None:
-    assert client.get(GROUP).json() == {"data": {"id": GROUP}}
+    assert client.get(OTHER_GROUP_ID).json() == {"data": {"id": OTHER_GROUP_ID}}
 
 
 def test_chosen_fields_are_shown_beside_the_required_ones(client: httpx.Client) -> None:
-    answer = client.get(GROUP, params={"chat_conversation.fields": "type,is_muted"}).json()
-    assert answer["data"] == {"id": GROUP, "type": "group", "is_muted": True}
+    answer = client.get(OTHER_GROUP_ID, params={"chat_conversation.fields": "type,is_muted"}).json()
+    assert answer["data"] == {"id": OTHER_GROUP_ID, "type": "group", "is_muted": True}
 
 
 def test_fields_the_conversation_does_not_have_are_left_out(client: httpx.Client) -> None:
@@ -50,8 +49,8 @@ def test_a_direct_conversation_has_three_addresses_and_one_id(client: httpx.Clie
 
 
 def test_an_expansion_shows_the_ids_and_the_users(client: httpx.Client) -> None:
-    answer = client.get(GROUP, params={"expansions": "admin_ids"}).json()
-    assert answer["data"] == {"id": GROUP, "admin_ids": [DORA, EMIL]}
+    answer = client.get(OTHER_GROUP_ID, params={"expansions": "admin_ids"}).json()
+    assert answer["data"] == {"id": OTHER_GROUP_ID, "admin_ids": [DORA, EMIL]}
     assert answer["includes"] == {
         "users": [
             {"id": DORA, "name": "Dora Dashboard ☎", "username": "dora_dash"},
@@ -71,7 +70,7 @@ def test_an_expansion_shows_the_ids_and_the_users(client: httpx.Client) -> None:
 def test_expanded_users_come_once_in_the_order_of_appearance(
     client: httpx.Client, expansions: str, order: list[str]
 ) -> None:
-    users = client.get(GROUP, params={"expansions": expansions}).json()["includes"]["users"]
+    users = client.get(OTHER_GROUP_ID, params={"expansions": expansions}).json()["includes"]["users"]
     assert [user["id"] for user in users] == order
 
 
@@ -89,7 +88,7 @@ def test_user_fields_are_shown_beside_the_required_ones(client: httpx.Client) ->
 
 @pytest.mark.parametrize(
     ("address", "params"),
-    [(GROUP, {"user.fields": "created_at"}), (BEA, {"expansions": "admin_ids,member_ids"})],
+    [(OTHER_GROUP_ID, {"user.fields": "created_at"}), (BEA, {"expansions": "admin_ids,member_ids"})],
     ids=["no expansion", "nothing to expand"],
 )
 def test_nothing_expanded_means_no_includes(client: httpx.Client, address: str, params: dict[str, str]) -> None:
@@ -101,20 +100,20 @@ def test_nothing_expanded_means_no_includes(client: httpx.Client, address: str, 
 def test_the_array_form_is_that_of_older_documents(connect: Callable[..., httpx.Client]) -> None:
     with running_sandbox(answer_form="array") as sandbox:
         client = connect(sandbox)
-        assert client.get(GROUP).json() == {"data": [{"id": GROUP}], "meta": {"result_count": 1}}
-        answer = client.get(GROUP, params={"expansions": "admin_ids"}).json()
+        assert client.get(OTHER_GROUP_ID).json() == {"data": [{"id": OTHER_GROUP_ID}], "meta": {"result_count": 1}}
+        answer = client.get(OTHER_GROUP_ID, params={"expansions": "admin_ids"}).json()
         assert set(answer) == {"data", "includes", "meta"}
-        times = client.get(GROUP, params={"chat_conversation.fields": "created_at,updated_at"}).json()["data"]
-        assert times == [{"id": GROUP, "created_at": CREATED_AT, "updated_at": UPDATED_AT}]
+        times = client.get(OTHER_GROUP_ID, params={"chat_conversation.fields": "created_at,updated_at"}).json()["data"]
+        assert times == [{"id": OTHER_GROUP_ID, "created_at": CREATED_AT, "updated_at": UPDATED_AT}]
 
 
 def test_how_long_messages_last_is_a_number_and_was_a_text(connect: Callable[..., httpx.Client]) -> None:
     query = {"chat_conversation.fields": "message_ttl_ms"}
     with running_sandbox() as now, running_sandbox(answer_form="array") as before:
-        answers = [connect(sandbox).get(GROUP, params=query).json()["data"] for sandbox in (now, before)]
+        answers = [connect(sandbox).get(OTHER_GROUP_ID, params=query).json()["data"] for sandbox in (now, before)]
     assert answers == [
-        {"id": GROUP, "message_ttl_ms": 86400000},
-        [{"id": GROUP, "message_ttl_msec": "86400000"}],
+        {"id": OTHER_GROUP_ID, "message_ttl_ms": 86400000},
+        [{"id": OTHER_GROUP_ID, "message_ttl_msec": "86400000"}],
     ]
 
 
@@ -145,11 +144,11 @@ def test_some_conversation_has_each_field(client: httpx.Client, document: dict[s
 
 def test_an_encoded_comma_separates_too(sandbox: Sandbox, client: httpx.Client) -> None:
     for query in ("chat_conversation.fields=type,is_muted", "chat_conversation.fields=type%2Cis_muted"):
-        assert set(client.get(f"{GROUP}?{query}").json()["data"]) == {"id", "type", "is_muted"}
+        assert set(client.get(f"{OTHER_GROUP_ID}?{query}").json()["data"]) == {"id", "type", "is_muted"}
         assert sandbox.requests()[-1]["query"] == query
 
 
-@pytest.mark.parametrize("address", ["g9000000000000000203", f"{CARL}-{DORA}", f"{DORA}-{CARL}"])
+@pytest.mark.parametrize("address", [FORBIDDEN_GROUP_ID, f"{CARL}-{DORA}", f"{DORA}-{CARL}"])
 def test_a_conversation_of_others_is_forbidden(client: httpx.Client, address: str) -> None:
     answer = client.get(address)
     assert answer.status_code == 403

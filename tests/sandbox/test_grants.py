@@ -2,9 +2,9 @@
 
 import pytest
 
-from xchat_sandbox.grants import Grants, s256
-from xchat_sandbox.oauth_errors import OAuthError
-from xchat_sandbox.oauth_settings import OAuthSettings
+from xchat_sandbox.oauth.errors import OAuthError
+from xchat_sandbox.oauth.grants import Grants, s256
+from xchat_sandbox.oauth.settings import OAuthSettings
 
 CLIENT = "sandbox-public-client"
 URI = "http://127.0.0.1/"

@@ -4,9 +4,8 @@ from typing import Any
 import httpx
 import pytest
 
-from xchat_sandbox import Sandbox
+from xchat_sandbox import GROUP_ID, Sandbox
 
-GROUP = "g9000000000000000201"
 JSON = {"content-type": "application/json"}
 
 
@@ -44,11 +43,11 @@ def reasons(answer: httpx.Response) -> list[dict[str, Any]]:
 def test_a_query_that_does_not_match_is_refused(
     client: httpx.Client, query: str, parameters: dict[str, list[str]]
 ) -> None:
-    assert parameters in [error["parameters"] for error in reasons(client.get(f"{GROUP}?{query}"))]
+    assert parameters in [error["parameters"] for error in reasons(client.get(f"{GROUP_ID}?{query}"))]
 
 
 def test_the_other_operation_takes_no_query(client: httpx.Client) -> None:
-    answer = client.post(f"{GROUP}/read?expansions=admin_ids", json={"seen_until_sequence_id": "1"})
+    answer = client.post(f"{GROUP_ID}/read?expansions=admin_ids", json={"seen_until_sequence_id": "1"})
     assert reasons(answer)[0]["parameters"] == {"expansions": ["admin_ids"]}
 
 
@@ -97,7 +96,7 @@ def test_an_id_of_another_form_is_refused(client: httpx.Client, address: str) ->
 def test_a_body_that_does_not_match_is_refused(
     sandbox: Sandbox, client: httpx.Client, body: Any, parameters: dict[str, list[str]]
 ) -> None:
-    answer = client.post(f"{GROUP}/read", content=json.dumps(body), headers=JSON)
+    answer = client.post(f"{GROUP_ID}/read", content=json.dumps(body), headers=JSON)
     assert reasons(answer)[0]["parameters"] == parameters
     assert sandbox.read_marks() == {}
 
@@ -116,7 +115,7 @@ def test_a_body_that_does_not_match_is_refused(
     ids=["empty", "cut off", "not text", "NaN", "lone surrogate", "too deep", "long"],
 )
 def test_a_body_that_is_no_json_document_of_use_is_refused(sandbox: Sandbox, client: httpx.Client, body: bytes) -> None:
-    answer = client.post(f"{GROUP}/read", content=body, headers=JSON)
+    answer = client.post(f"{GROUP_ID}/read", content=body, headers=JSON)
     assert reasons(answer)
     assert len(answer.content) < 2_000
     assert httpx.get(f"{sandbox.url}/_sandbox/requests").status_code == 200
@@ -125,7 +124,7 @@ def test_a_body_that_is_no_json_document_of_use_is_refused(sandbox: Sandbox, cli
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "", "json"])
 def test_another_media_type_is_unsupported(client: httpx.Client, content_type: str) -> None:
     answer = client.post(
-        f"{GROUP}/read", content='{"seen_until_sequence_id":"1"}', headers={"content-type": content_type}
+        f"{GROUP_ID}/read", content='{"seen_until_sequence_id":"1"}', headers={"content-type": content_type}
     )
     assert answer.status_code == 415
     assert answer.headers["content-type"] == "application/problem+json"
@@ -136,7 +135,7 @@ def test_another_media_type_is_unsupported(client: httpx.Client, content_type: s
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON", "application/json;x"])
 def test_parameters_and_case_of_the_media_type_do_not_matter(client: httpx.Client, content_type: str) -> None:
     answer = client.post(
-        f"{GROUP}/read", content='{"seen_until_sequence_id":"1"}', headers={"content-type": content_type}
+        f"{GROUP_ID}/read", content='{"seen_until_sequence_id":"1"}', headers={"content-type": content_type}
     )
     assert answer.status_code == 200
 
@@ -148,4 +147,4 @@ def test_all_that_is_wrong_is_told_at_once(client: httpx.Client) -> None:
 
 
 def test_a_body_is_of_no_meaning_to_a_get(client: httpx.Client) -> None:
-    assert client.request("GET", GROUP, content=b"{", headers=JSON).status_code == 200
+    assert client.request("GET", GROUP_ID, content=b"{", headers=JSON).status_code == 200

@@ -7,9 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from xchat_sandbox import Sandbox, create_app, generated_ids, running_sandbox
+from xchat_sandbox import GROUP_ID, Sandbox, create_app, generated_ids, running_sandbox
 
-GROUP = "g9000000000000000201"
 FIELDS = "chat_conversation.fields=created_at,updated_at,group_name"
 
 
@@ -23,7 +22,7 @@ def test_conversations_are_generated(
     with running_sandbox(conversations=120) as sandbox:
         listed = {each["id"]: each for each in sandbox.conversations()}
         assert all(listed[each]["open_to_default_token"] for each in ids)
-        assert GROUP in listed
+        assert GROUP_ID in listed
         client = connect(sandbox)
         for each in (ids[0], ids[-1]):
             conversation = client.get(f"{each}?{FIELDS}").json()["data"]
@@ -72,30 +71,30 @@ def test_late_answers_are_waited_for_at_the_same_time(connect: Callable[..., htt
 
 def test_what_a_late_request_does_is_done_at_once() -> None:
     with running_sandbox(latency=0.5) as sandbox:
-        url = f"{sandbox.url}/2/chat/conversations/{GROUP}/read"
+        url = f"{sandbox.url}/2/chat/conversations/{GROUP_ID}/read"
         headers = {"authorization": "Bearer sandbox-token"}
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(url, headers=headers, json={"seen_until_sequence_id": "1"}, timeout=0.2)
-        assert sandbox.read_marks() == {GROUP: "1"}
+        assert sandbox.read_marks() == {GROUP_ID: "1"}
 
 
 @pytest.mark.parametrize("query", ["", f"?{FIELDS}", "?expansions=admin_ids"])
 def test_a_query_that_was_good_once_lets_nothing_else_through(client: httpx.Client, query: str) -> None:
-    good = client.get(f"{GROUP}{query}")
+    good = client.get(f"{GROUP_ID}{query}")
     assert good.status_code == 200
-    assert client.get(f"{GROUP}{query}").content == good.content
+    assert client.get(f"{GROUP_ID}{query}").content == good.content
     assert client.get(f"abc{query}").status_code == 400
-    assert client.get(f"{GROUP}%0A{query}").status_code == 400
+    assert client.get(f"{GROUP_ID}%0A{query}").status_code == 400
     assert client.get(f"g77{query}").status_code == 404
-    assert client.get(f"{GROUP}{query or '?'}&page=2").status_code == 400
+    assert client.get(f"{GROUP_ID}{query or '?'}&page=2").status_code == 400
 
 
 def test_a_body_that_was_good_once_lets_nothing_else_through(sandbox: Sandbox, client: httpx.Client) -> None:
     for number, status in (("1", 200), ("2", 200), ("x", 400), (3, 400), ("4\n", 400), ("5", 200)):
-        answer = client.post(f"{GROUP}/read", json={"seen_until_sequence_id": number})
+        answer = client.post(f"{GROUP_ID}/read", json={"seen_until_sequence_id": number})
         assert answer.status_code == status
-    assert sandbox.read_marks() == {GROUP: "5"}
+    assert sandbox.read_marks() == {GROUP_ID: "5"}
     content = '{"seen_until_sequence_id":"6"}'
     for media_type, status in (("text/plain", 415), ("application/json;x", 200)):
-        answer = client.post(f"{GROUP}/read", content=content, headers={"content-type": media_type})
+        answer = client.post(f"{GROUP_ID}/read", content=content, headers={"content-type": media_type})
         assert answer.status_code == status

@@ -9,9 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from xchat_sandbox import create_app, running_sandbox
-
-GROUP = "g9000000000000000202"
+from xchat_sandbox import OTHER_GROUP_ID, create_app, running_sandbox
 
 
 @pytest.fixture
@@ -46,14 +44,14 @@ def test_names_scopes_and_required_members_come_from_the_contract(
     with running_sandbox(document=write(other)) as sandbox:
         client = connect(sandbox)
         answer = client.get(
-            GROUP, params={"chat_conversation.fields": "message_ttl_ms", "expansions": "member_ids"}
+            OTHER_GROUP_ID, params={"chat_conversation.fields": "message_ttl_ms", "expansions": "member_ids"}
         ).json()
         assert answer["data"].keys() == {"id", "type", "message_ttl_ms", "member_ids"}
         assert answer["data"]["message_ttl_ms"] == 86400000
         assert all(user.keys() == {"id", "username"} for user in answer["includes"]["users"])
         for query in ("chat_conversation.fields=message_ttl_msec", "expansions=admin_ids"):
-            assert client.get(f"{GROUP}?{query}").status_code == 400
-        assert connect(sandbox, "sandbox-read-only-token").get(GROUP).status_code == 403
+            assert client.get(f"{OTHER_GROUP_ID}?{query}").status_code == 400
+        assert connect(sandbox, "sandbox-read-only-token").get(OTHER_GROUP_ID).status_code == 403
 
 
 def test_lists_with_a_key_for_each_value_are_read_where_the_contract_wants_them(
@@ -65,9 +63,9 @@ def test_lists_with_a_key_for_each_value_are_read_where_the_contract_wants_them(
     for parameter in other["components"]["parameters"].values():
         parameter["explode"] = True
     with running_sandbox(document=write(other)) as sandbox:
-        answer = connect(sandbox).get(f"{GROUP}?expansions=admin_ids&expansions=member_ids")
+        answer = connect(sandbox).get(f"{OTHER_GROUP_ID}?expansions=admin_ids&expansions=member_ids")
         assert answer.json()["data"].keys() == {"id", "admin_ids", "member_ids"}
-        assert connect(sandbox).get(f"{GROUP}?expansions=admin_ids,member_ids").status_code == 400
+        assert connect(sandbox).get(f"{OTHER_GROUP_ID}?expansions=admin_ids,member_ids").status_code == 400
 
 
 def test_an_id_without_a_pattern_is_looked_up_as_it_is(

@@ -9,29 +9,28 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from xchat_sandbox import Sandbox, create_app, running_sandbox
+from xchat_sandbox import FORBIDDEN_GROUP_ID, GROUP_ID, Sandbox, create_app, running_sandbox
 from xchat_sandbox.server import serving
 
-GROUP = "g9000000000000000201"
 BODY = {"seen_until_sequence_id": "1"}
 
 
 def refusals(sandbox: Sandbox, connect: Callable[..., httpx.Client]) -> list[httpx.Response]:
     client, read_only = connect(sandbox), connect(sandbox, "sandbox-read-only-token")
     return [
-        connect(sandbox, "nobody").get(GROUP),
+        connect(sandbox, "nobody").get(GROUP_ID),
         client.get("abc?page=2&expansions=x"),
-        client.post(f"{GROUP}/read", json={}),
-        client.post(f"{GROUP}/read", content=b"x", headers={"content-type": "text/plain"}),
+        client.post(f"{GROUP_ID}/read", json={}),
+        client.post(f"{GROUP_ID}/read", content=b"x", headers={"content-type": "text/plain"}),
         client.get("77"),
         client.post("77/read", json=BODY),
-        client.get("g9000000000000000203"),
-        client.get("g9000000000000000203"),
-        client.get(GROUP),
-        read_only.post(f"{GROUP}/read", json=BODY),
+        client.get(FORBIDDEN_GROUP_ID),
+        client.get(FORBIDDEN_GROUP_ID),
+        client.get(GROUP_ID),
+        read_only.post(f"{GROUP_ID}/read", json=BODY),
         httpx.get(f"{sandbox.url}/nowhere"),
         httpx.get(f"{sandbox.url}/_sandbox/nowhere"),
-        httpx.delete(f"{sandbox.url}/2/chat/conversations/{GROUP}"),
+        httpx.delete(f"{sandbox.url}/2/chat/conversations/{GROUP_ID}"),
     ]
 
 
@@ -62,7 +61,7 @@ def test_the_checks_of_this_module_can_fail(
     ("path", "allowed", "method"),
     [
         (path, allowed, method)
-        for path, allowed in [(GROUP, "GET"), (f"{GROUP}/read", "POST")]
+        for path, allowed in [(GROUP_ID, "GET"), (f"{GROUP_ID}/read", "POST")]
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
         if method != allowed
     ],
@@ -88,4 +87,4 @@ def test_a_fault_of_the_sandbox_is_a_problem_too() -> None:
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == "about:blank"
     assert "secret" not in answer.text
-    assert app.state.control.requests()[0]["status"] == 500
+    assert app.state.sandbox.requests()[0]["status"] == 500

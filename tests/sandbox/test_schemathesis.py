@@ -8,10 +8,10 @@ import pytest
 import schemathesis
 from schemathesis.engine import Status, events, from_schema
 
-from xchat_sandbox import Sandbox, running_sandbox
+from xchat_sandbox import FORBIDDEN_GROUP_ID, Sandbox, running_sandbox
+from xchat_sandbox.faults.problem_samples import SAMPLES
 from xchat_sandbox.operations import HANDLERS
-from xchat_sandbox.problem_samples import SAMPLES
-from xchat_sandbox.problems import ABOUT_BLANK
+from xchat_sandbox.wire.problems import ABOUT_BLANK
 
 PROBLEMS = "https://api.x.com/2/problems/"
 SEEDED_IDS = [
@@ -21,7 +21,7 @@ SEEDED_IDS = [
     "g9000000000000000201",
     "g9000000000000000202",
     # Those of others.
-    "g9000000000000000203",
+    FORBIDDEN_GROUP_ID,
     "9000000000000000103-9000000000000000104",
     "9000000000000000104-9000000000000000103",
 ]

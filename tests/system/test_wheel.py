@@ -66,7 +66,9 @@ def test_holds_the_three_packages_and_nothing_else(content, dist_info, source):
     assert len(content) == len(shipped) + len(dist_info)
 
 
-@pytest.mark.parametrize("name", [*(f"{package}/py.typed" for package in PACKAGES), "xchat_sandbox/openapi.yaml"])
+@pytest.mark.parametrize(
+    "name", [*(f"{package}/py.typed" for package in PACKAGES), "xchat_sandbox/contract/openapi.yaml"]
+)
 def test_holds_what_is_not_code_too(content, name):
     assert name in content
 
@@ -78,6 +80,7 @@ def test_entry_points(dist_info):
         "provider_info": "airflow_provider_xchat.provider_info:get_provider_info"
     }
     assert entry_points["console_scripts"]["xchat-sandbox"] == "xchat_sandbox.__main__:main"
+    assert entry_points["pytest11"] == {"xchat-sandbox": "xchat_sandbox.pytest_plugin"}
 
 
 @pytest.mark.parametrize("classifier", ["Framework :: Apache Airflow", "Framework :: Apache Airflow :: Provider"])

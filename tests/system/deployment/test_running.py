@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from xchat_sandbox import GROUP_ID, OTHER_GROUP_ID
+
 ROOT = Path(__file__).parent.parent.parent.parent
-GROUP = "g9000000000000000201"
-OTHER_GROUP = "g9000000000000000202"
 
 
 def test_make_up_runs_it():
@@ -29,9 +29,9 @@ def first_run(up):
 def test_the_operators(up, first_run):
     run, states = first_run
     assert states == {"get_conversation": "success", "summarize": "success", "mark_as_read": "success"}
-    assert up.returned("example_xchat_conversation", run, "summarize")["id"] == GROUP
+    assert up.returned("example_xchat_conversation", run, "summarize")["id"] == GROUP_ID
     assert up.returned("example_xchat_conversation", run, "mark_as_read") == {"data": {"success": True}}
-    assert up.sandbox("/read-marks")[GROUP] == "1987654321987654399"
+    assert up.sandbox("/read-marks")[GROUP_ID] == "1987654321987654399"
 
 
 def test_a_token_that_expires_rotates_between_tasks(up, first_run):
@@ -50,17 +50,17 @@ def test_a_token_that_expires_rotates_between_tasks(up, first_run):
 @pytest.fixture(scope="module")
 def changed(up, first_run):
     """The sensor's run, and what the sandbox says of both groups, which change once the sensor waits."""
-    run = up.trigger("example_xchat_wait_for_update", {"conversation_id": OTHER_GROUP})
+    run = up.trigger("example_xchat_wait_for_update", {"conversation_id": OTHER_GROUP_ID})
     up.until(lambda: up.states("example_xchat_wait_for_update", run)["wait_for_update"] == "deferred")
     assert up.runs("example_xchat_watch_updates") == []
-    return run, {group: up.sandbox(f"/conversations/{group}", {})["updated_at"] for group in (GROUP, OTHER_GROUP)}
+    return run, {group: up.sandbox(f"/conversations/{group}", {})["updated_at"] for group in (GROUP_ID, OTHER_GROUP_ID)}
 
 
 def test_a_sensor_waits_deferred_until_the_conversation_changes(up, changed):
     run, updated = changed
     assert up.ended("example_xchat_wait_for_update", run) == {"wait_for_update": "success", "tell": "success"}
     (conversation,) = up.returned("example_xchat_wait_for_update", run, "wait_for_update")["data"]
-    assert (conversation["id"], conversation["updated_at"]) == (OTHER_GROUP, updated[OTHER_GROUP])
+    assert (conversation["id"], conversation["updated_at"]) == (OTHER_GROUP_ID, updated[OTHER_GROUP_ID])
 
 
 def test_a_change_of_a_watched_conversation_starts_a_run(up, changed):
@@ -68,5 +68,7 @@ def test_a_change_of_a_watched_conversation_starts_a_run(up, changed):
     up.until(lambda: up.runs("example_xchat_watch_updates"))
     (run,) = (each["dag_run_id"] for each in up.runs("example_xchat_watch_updates"))
     assert up.ended("example_xchat_watch_updates", run) == {"tell": "success"}
-    moment = datetime.fromisoformat(updated[GROUP])
-    assert up.returned("example_xchat_watch_updates", run, "tell") == [f"{GROUP} was updated at {moment.isoformat()}"]
+    moment = datetime.fromisoformat(updated[GROUP_ID])
+    assert up.returned("example_xchat_watch_updates", run, "tell") == [
+        f"{GROUP_ID} was updated at {moment.isoformat()}"
+    ]

@@ -138,7 +138,7 @@ def test_a_test_suite_of_a_reader_passes(examples, tmp_path):
     options = ["-q", "-p", "no:cacheprovider", "--config-file", "/dev/null", "--rootdir", tmp_path]
     done = examples.home.run("-m", "pytest", *options, tmp_path / "test_with_sandbox.py")
     assert done.status == 0, done.text
-    assert "2 passed" in done.out
+    assert "3 passed" in done.out
 
 
 def test_the_client_alone_prints_an_answer(script, examples):

@@ -13,18 +13,19 @@ from datetime import UTC, datetime
 
 import pytest
 
-GROUP = "g9000000000000000201"
+from xchat_sandbox import GROUP_ID
+
 EXPIRED = (
     "The access token has expired. The next task refreshes it; this test does not, so it cannot tell whether the"
     " sign-in is still good."
 )
 
 # What the tasks return by DAG, where each of them has asked for the group.
-ANSWER = {"data": [{"id": GROUP}]}
+ANSWER = {"data": [{"id": GROUP_ID}]}
 RETURNED = {
     "operators": {"first": ANSWER, "second": ANSWER},
-    "triggers": {"first": GROUP, "second": GROUP},
-    "coroutines": {"first": [GROUP] * 5, "second": GROUP},
+    "triggers": {"first": GROUP_ID, "second": GROUP_ID},
+    "coroutines": {"first": [GROUP_ID] * 5, "second": GROUP_ID},
 }
 # What the logs say, error and message apart, as the latest Airflow writes them.
 SIGN_IN_AGAIN = [
@@ -73,11 +74,11 @@ def test_the_next_token_is_kept_in_a_variable(fleet, dag_id):
     assert kept["access_token"] != rotating.grant.access_token
     assert kept["refresh_token"] != rotating.grant.refresh_token
     request = urllib.request.Request(
-        f"{rotating.sandbox.url}/2/chat/conversations/{GROUP}",
+        f"{rotating.sandbox.url}/2/chat/conversations/{GROUP_ID}",
         headers={"authorization": f"Bearer {kept['access_token']}"},
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
-        assert json.load(answer) == {"data": {"id": GROUP}}
+        assert json.load(answer) == {"data": {"id": GROUP_ID}}
 
 
 def test_the_server_refused_nothing_but_the_token_that_was_used_up(fleet):

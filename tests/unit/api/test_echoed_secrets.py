@@ -14,11 +14,11 @@ from airflow_provider_xchat.exceptions import XChatConnectionError, XChatError
 from airflow_provider_xchat.hooks.xchat import XChatHook
 from airflow_provider_xchat.operators.xchat import GetChatConversationsOperator
 from airflow_provider_xchat.triggers.errors import to_payload
+from xchat_sandbox import GROUP_ID as GROUP
 from xchat_sandbox import running_sandbox
 
 TOKEN = "a+token/of~the~tests="
 ESCAPED = "".join(f"\\u{ord(letter):04x}" for letter in TOKEN)
-GROUP = "g9000000000000000201"
 
 ECHOES = {
     "a page": (f"<p>Authorization: Bearer {TOKEN}</p>", "text/html"),

@@ -37,14 +37,13 @@ DIRECT = "900000001-9000000000000000101"
 
 
 @pytest.fixture(scope="module")
-def sandbox():
+def xchat_sandbox_server():
     with running_sandbox(tokens=[TOKEN], conversations=400, latency=0.01) as running:
         yield running
 
 
 @pytest.fixture(autouse=True)
 def connection(sandbox, monkeypatch):
-    sandbox.reset()
     fields = {"conn_type": "xchat", "host": sandbox.url, "password": TOKEN}
     monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", json.dumps(fields))
 

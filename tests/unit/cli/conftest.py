@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from xchat_sandbox import CONFIDENTIAL_CLIENT_SECRET, PUBLIC_CLIENT_ID, Sandbox, running_sandbox
+from xchat_sandbox import GROUP_ID as CONVERSATION
 
 HERE = Path(__file__).parent
-CONVERSATION = "g9000000000000000201"
 
 STORE = """
 import json, sys
@@ -141,7 +141,7 @@ class Commands:
         """Find what must not be shown: what the sandboxes have issued, what the browser was sent, and verifiers."""
         secrets = [CONFIDENTIAL_CLIENT_SECRET, *re.findall(r"[?&]code=([^&\s]+)", self.visited)]
         for sandbox in self.sandboxes:
-            grants = sandbox._control.authorization.grants
+            grants = sandbox._authorization.grants
             secrets += [*grants._by_access_token, *grants._by_refresh_token, *grants._codes]
         challenges = set(re.findall(r"code_challenge=([A-Za-z0-9_-]+)", text))
         verifiers = [word for word in re.findall(r"[A-Za-z0-9._~-]{43,128}", text) if s256(word) in challenges]
@@ -224,15 +224,9 @@ def take_port() -> Callable[[], int]:
 
 
 @pytest.fixture(scope="session")
-def shared_sandbox() -> Iterator[Sandbox]:
+def xchat_sandbox_server() -> Iterator[Sandbox]:
     with running_sandbox(strict=True) as running:
         yield running
-
-
-@pytest.fixture
-def sandbox(shared_sandbox: Sandbox) -> Sandbox:
-    shared_sandbox.reset()
-    return shared_sandbox
 
 
 def s256(verifier: str) -> str:

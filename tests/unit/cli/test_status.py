@@ -141,7 +141,7 @@ def test_logout_of_a_static_token(commands, sandbox):
     assert commands.works("static")
     assert commands.xchat("logout", "--conn-id", "static").status == 0
     assert commands.stored("static")["password"] is None
-    assert sandbox._control.authorization.grants.find(grant.access_token) is None
+    assert sandbox._authorization.grants.find(grant.access_token) is None
 
 
 def test_logout_that_cannot_revoke_removes_nothing_unless_forced(commands, sandbox, take_port):

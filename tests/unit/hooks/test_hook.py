@@ -22,11 +22,11 @@ from airflow_provider_xchat.exceptions import (
 from airflow_provider_xchat.hooks.xchat import XChatHook
 from airflow_provider_xchat.operators.xchat import GetChatConversationOperator
 from airflow_provider_xchat.triggers.xchat import ChatConversationUpdatedTrigger
+from xchat_sandbox import GROUP_ID as GROUP
 from xchat_sandbox import running_sandbox
-from xchat_sandbox.tokens import READ_ONLY_TOKEN
+from xchat_sandbox.oauth.tokens import READ_ONLY_TOKEN
 
 TOKEN = "a-token-of-the-tests"
-GROUP = "g9000000000000000201"
 
 
 @pytest.fixture(scope="module", params=["array", "object"])

@@ -15,11 +15,11 @@ import pytest
 from airflow_provider_xchat.exceptions import XChatRateLimitError, XChatServerError
 from airflow_provider_xchat.hooks.xchat import XChatHook
 from airflow_provider_xchat.runtime.file_locks import host_lock
+from xchat_sandbox import GROUP_ID as GROUP
 from xchat_sandbox import running_sandbox
 
 ASK = Path(__file__).with_name("share_limit.py")
 TOKEN = "a-token-of-the-tests"
-GROUP = "g9000000000000000201"
 
 
 def connection(sandbox):

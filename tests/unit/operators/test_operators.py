@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_xchat.operators.xchat import GetChatConversationOperator, MarkConversationReadOperator
+from xchat_sandbox import GROUP_ID as GROUP
 from xchat_sandbox import running_sandbox
 
-GROUP = "g9000000000000000201"
 MESSAGE = "1987654321987654399"
 
 pytestmark = pytest.mark.contract

@@ -22,15 +22,9 @@ FILE_STORE = "airflow_provider_xchat.tokens.FileTokenStore"
 
 
 @pytest.fixture(scope="session")
-def shared_strict_sandbox():
-    with running_sandbox(strict=True, rate_limit=1_000_000) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(shared_strict_sandbox):
-    shared_strict_sandbox.reset()
-    return shared_strict_sandbox
+def xchat_sandbox_server():
+    with running_sandbox(strict=True, rate_limit=1_000_000) as running:
+        yield running
 
 
 def connection_of(sandbox, grant, **changes: Any) -> str:

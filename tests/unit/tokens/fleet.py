@@ -18,8 +18,7 @@ from sqlalchemy.orm import configure_mappers
 
 from airflow_provider_xchat import calls, clients  # noqa: F401  likewise
 from airflow_provider_xchat.hooks.xchat import XChatHook
-
-GROUP = "g9000000000000000201"
+from xchat_sandbox import GROUP_ID as GROUP
 
 
 def call(hook):

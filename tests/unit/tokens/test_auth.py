@@ -13,9 +13,8 @@ from airflow_provider_xchat.exceptions import XChatAuthError, XChatInputError
 from airflow_provider_xchat.hooks.xchat import XChatHook
 from airflow_provider_xchat.tokens.auth import XChatAuth
 from airflow_provider_xchat.tokens.endpoint import TokenEndpoint
+from xchat_sandbox import GROUP_ID as GROUP
 from xchat_sandbox import PUBLIC_CLIENT_ID
-
-GROUP = "g9000000000000000201"
 
 
 @pytest.fixture(params=["sync", "async"])

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_provider_xchat.hooks.xchat import XChatHook
+from xchat_sandbox import GROUP_ID as GROUP
 
 pytestmark = pytest.mark.slow
 
-GROUP = "g9000000000000000201"
 ROUNDS = 50
 
 

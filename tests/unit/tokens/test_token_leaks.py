@@ -15,8 +15,8 @@ from airflow_provider_xchat.exceptions import XChatError, XChatInputError, XChat
 from airflow_provider_xchat.hooks.xchat import XChatHook
 from airflow_provider_xchat.tokens.lease import Lease
 from xchat_sandbox import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_CLIENT_SECRET
+from xchat_sandbox import GROUP_ID as GROUP
 
-GROUP = "g9000000000000000201"
 BASIC = base64.b64encode(f"{CONFIDENTIAL_CLIENT_ID}:{CONFIDENTIAL_CLIENT_SECRET}".encode()).decode()
 
 # How the sandbox begins each token that it issues, and what it never issued.

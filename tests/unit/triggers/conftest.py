@@ -24,7 +24,7 @@ PATIENCE = 30
 
 
 @pytest.fixture(scope="session")
-def shared_sandbox():
+def xchat_sandbox_server():
     with running_sandbox(tokens=[TOKEN], rate_limit=1_000_000, conversations=100) as running:
         yield running
 
@@ -41,12 +41,6 @@ def database(migrated_database):
 def no_cursors_yet(database):
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("delete from variable")
-
-
-@pytest.fixture
-def sandbox(shared_sandbox):
-    shared_sandbox.reset()
-    return shared_sandbox
 
 
 @pytest.fixture

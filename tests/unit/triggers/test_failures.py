@@ -19,9 +19,9 @@ from airflow_provider_xchat.exceptions import (
 )
 from airflow_provider_xchat.sensors.xchat import ChatConversationUpdatedSensor
 from airflow_provider_xchat.triggers.xchat import ChatConversationUpdatedTrigger
+from xchat_sandbox import GROUP_ID as GROUP
 from xchat_sandbox import running_sandbox
 
-GROUP = "g9000000000000000201"
 NO_GROUP = "g9999"
 DIRECT = "900000001-9000000000000000101"
 LONG_AGO = "2020-01-01T00:00:00Z"

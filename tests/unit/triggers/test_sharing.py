@@ -14,8 +14,8 @@ from xchat_client.known_values import KNOWN_VALUES
 from airflow_provider_xchat.triggers.shared_hooks import SharedHook
 from airflow_provider_xchat.triggers.updates import fields_to_ask_for
 from airflow_provider_xchat.triggers.xchat import ChatConversationUpdatedTrigger
+from xchat_sandbox import GROUP_ID as GROUP
 
-GROUP = "g9000000000000000201"
 LONG_AGO = "2020-01-01T00:00:00Z"
 SENSORS, WATCHERS, CONVERSATIONS = 500, 200, 70
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-GROUP = "g9000000000000000201"
+from xchat_sandbox import GROUP_ID as GROUP
+
 LONG_AGO = "2020-01-01T00:00:00Z"
 
 

@@ -1,4 +1,4 @@
-"""What faults of the operations make of an answer: another one in its place, or a strange way to send it."""
+"""Responses changed by faults of the operations: replaced, modified, or sent in an unusual way."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,25 +6,25 @@ from typing import Any
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from xchat_sandbox.connections import drip, drop, reset, write_slowly
-from xchat_sandbox.json_wire import AsciiJSONResponse
-from xchat_sandbox.operation_faults import OperationFault
-from xchat_sandbox.problem_samples import phrase_of, sample
-from xchat_sandbox.problems import ABOUT_BLANK, ProblemResponse
+from xchat_sandbox.faults.operations import OperationFault
+from xchat_sandbox.faults.problem_samples import phrase_of, sample
 from xchat_sandbox.request_log import log_entry
+from xchat_sandbox.wire.json_documents import AsciiJSONResponse
+from xchat_sandbox.wire.problems import ABOUT_BLANK, ProblemResponse
+from xchat_sandbox.wire.sockets import drip, drop, reset, write_slowly
 
-# The codes of X's older APIs that go with a status.
+# The error codes of X's older APIs, by status.
 _LEGACY_CODES = {401: 32, 403: 453, 404: 34, 429: 88, 500: 131, 503: 130}
 
 ProblemType = Callable[[str], str]
 
 
-def answer_in_place(fault: OperationFault, problem_type: ProblemType) -> Response | None:
-    """Make the answer of a fault that lets nothing be done.
+def replacement(fault: OperationFault, problem_type: ProblemType) -> Response | None:
+    """Return the response of a fault that replaces the handling of the request.
 
     :param fault: the fault.
-    :param problem_type: completes the type of a problem.
-    :returns: the answer; None if the usual one has to be made.
+    :param problem_type: a function that returns the type URI of a problem.
+    :return: the response; None for a fault of another kind.
     """
     if fault.kind == "body":
         return Response(fault.body, fault.status, media_type=fault.content_type)
@@ -46,28 +46,28 @@ def _in_form(form: str, status: int) -> Response:
     return AsciiJSONResponse({"errors": [error]} if form == "legacy" else error, status)
 
 
-def document_of(fault: OperationFault, usual: dict[str, Any], problem_type: ProblemType) -> dict[str, Any]:
-    """Turn a good answer into a partial one, if the fault says so.
+def changed_document(fault: OperationFault, document: dict[str, Any], problem_type: ProblemType) -> dict[str, Any]:
+    """Apply a fault to the document of a successful response.
 
     :param fault: the fault.
-    :param usual: the answer's document.
-    :param problem_type: completes the type of a problem.
-    :returns: the document to send.
+    :param document: the document.
+    :param problem_type: a function that returns the type URI of a problem.
+    :return: the document to send.
     """
     if fault.kind != "partial":
-        return usual
+        return document
     errors: list[Mapping[str, Any]] | None = fault.errors
     if errors is None:
         problem = sample("resource-not-found", 404)
         errors = [{"type": problem_type(problem.kind), **problem.members}]
-    return {**(usual if fault.data else {}), "errors": errors}
+    return {**(document if fault.data else {}), "errors": errors}
 
 
 def change_headers(fault: OperationFault, response: Response) -> None:
-    """Add, replace and remove the headers of an answer.
+    """Add, replace and remove headers of a response.
 
     :param fault: the fault.
-    :param response: the answer.
+    :param response: the response.
     """
     for name, value in fault.headers.items():
         if value is not None:
@@ -77,14 +77,14 @@ def change_headers(fault: OperationFault, response: Response) -> None:
 
 
 async def deliver(fault: OperationFault, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send an answer, or not, in the way of a fault.
+    """Send a response in the way of a fault, or close the socket.
 
     :param fault: the fault.
-    :param response: the answer.
+    :param response: the response.
     :param scope: the ASGI scope.
     :param receive: the ASGI receive channel.
     :param send: the ASGI send channel.
-    :raises ClientDisconnect: if the connection was closed, and nobody is left to read an answer.
+    :raises ClientDisconnect: if the fault has closed the socket.
     """
     match fault.kind:
         case "drop-after":
@@ -95,7 +95,7 @@ async def deliver(fault: OperationFault, response: Response, scope: Scope, recei
             await drip(scope, response, send, fault.bytes, fault.seconds)
             return
         case "drip-headers":
-            # It passes by where the log would see it.
+            # It bypasses the middleware that logs the status.
             log_entry(scope)["status"] = response.status_code
             await write_slowly(scope, response, receive, fault.bytes, fault.seconds)
         case "truncated":

@@ -1,4 +1,4 @@
-"""What can happen to a connection beside a whole answer; ASGI by itself has no word for most of it."""
+"""Close, reset or slow down the socket of a request, which ASGI itself cannot express."""
 
 import asyncio
 import socket
@@ -13,21 +13,21 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _EXTENSION = "xchat_sandbox.transport"
-# What was sent before a connection is reset should arrive: a client that has not read it by then may lose it.
+# Time for the client to read the bytes before a reset, which discards unread ones.
 _SECONDS_BEFORE_RESET = 0.02
 
 
 class DroppableProtocol(H11Protocol):
-    """HTTP/1.1 that gives the application the connection of a request, and logs nothing."""
+    """HTTP/1.1 protocol that passes the transport of a request to the application, and logs nothing."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the parent
-        """Offer a new connection to the application.
+        """Add the transport to the ASGI scope of the requests on a new socket.
 
-        :param transport: the connection.
+        :param transport: the transport of the socket.
         """
         super().connection_made(transport)
-        # Queries have codes in them. That uvicorn is told to log no requests is not enough: it goes by whether its
-        # logger has a handler, and pytest 9 gives it one.
+        # Queries contain codes. uvicorn's option for no access log is not enough: it logs if its logger has a
+        # handler, and pytest 9 adds one.
         self.access_log = False
         app = self.app
 
@@ -36,8 +36,7 @@ class DroppableProtocol(H11Protocol):
             try:
                 await app({**scope, "extensions": extensions}, receive, send)
             except asyncio.CancelledError:
-                # The sandbox stops and waits no longer, for instance for a fault that holds a request up. It says so
-                # more than once.
+                # The server shuts down during a request, for instance one delayed by a fault. It may cancel twice.
                 with suppress(asyncio.CancelledError):
                     await _close(transport)
 
@@ -45,10 +44,10 @@ class DroppableProtocol(H11Protocol):
 
 
 async def drop(scope: Scope) -> NoReturn:
-    """Close the connection of a request without an answer.
+    """Close the socket of a request without a response.
 
     :param scope: the ASGI scope of the request.
-    :raises ClientDisconnect: always; as if the client had gone, nobody is left to read an answer.
+    :raises ClientDisconnect: always, as if the client had disconnected.
     :raises RuntimeError: if the sandbox is not served by its own server.
     """
     await _close(_transport(scope))
@@ -56,12 +55,12 @@ async def drop(scope: Scope) -> NoReturn:
 
 
 async def reset(scope: Scope, response: Response, send: Send) -> NoReturn:
-    """Send an answer up to the middle of its body, then reset the connection.
+    """Send a response up to the middle of its body, then reset the socket.
 
     :param scope: the ASGI scope of the request.
-    :param response: the answer.
+    :param response: the response.
     :param send: the ASGI send channel.
-    :raises ClientDisconnect: always; nobody is left to read more.
+    :raises ClientDisconnect: always, as if the client had disconnected.
     :raises RuntimeError: if the sandbox is not served by its own server.
     """
     transport = _transport(scope)
@@ -69,22 +68,22 @@ async def reset(scope: Scope, response: Response, send: Send) -> NoReturn:
     await send(_start(response))
     await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
     await asyncio.sleep(_SECONDS_BEFORE_RESET)
-    connection = transport.get_extra_info("socket")
-    with suppress(OSError):  # the client may have gone meanwhile
-        # To linger for no time is to send RST in place of FIN.
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock = transport.get_extra_info("socket")
+    with suppress(OSError):  # the client may have disconnected
+        # A linger time of 0 sends RST in place of FIN.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     await _close(transport)
     raise ClientDisconnect
 
 
 async def drip(scope: Scope, response: Response, send: Send, size: int, seconds: float) -> None:
-    """Send an answer with its body in pieces.
+    """Send a response with its body in pieces.
 
     :param scope: the ASGI scope of the request.
-    :param response: the answer.
+    :param response: the response.
     :param send: the ASGI send channel.
-    :param size: the length of a piece in bytes.
-    :param seconds: the pause between two pieces.
+    :param size: length of a piece in bytes.
+    :param seconds: pause between two pieces in seconds.
     :raises RuntimeError: if the sandbox is not served by its own server.
     """
     transport = _transport(scope)
@@ -95,24 +94,24 @@ async def drip(scope: Scope, response: Response, send: Send, size: int, seconds:
 
 
 async def write_slowly(scope: Scope, response: Response, receive: Receive, size: int, seconds: float) -> NoReturn:
-    """Send an answer in pieces, its head too, and close the connection.
+    """Send a response in pieces, including its head, and close the socket.
 
     :param scope: the ASGI scope of the request.
-    :param response: the answer.
+    :param response: the response.
     :param receive: the ASGI receive channel.
-    :param size: the length of a piece in bytes.
-    :param seconds: the pause between two pieces.
-    :raises ClientDisconnect: always; nobody is left to read more.
+    :param size: length of a piece in bytes.
+    :param seconds: pause between two pieces in seconds.
+    :raises ClientDisconnect: always, as if the client had disconnected.
     :raises RuntimeError: if the sandbox is not served by its own server.
     """
     transport = _transport(scope)
-    # A reason phrase is of no meaning, and may be left out.
+    # The reason phrase is optional.
     lines = [b"HTTP/1.1 %d " % response.status_code, *(b"%s: %s" % pair for pair in response.raw_headers)]
     head = b"\r\n".join([*lines, b"connection: close", b"", b""])
     async for piece in _pieces(transport, head + bytes(response.body), size, seconds):
         transport.write(piece)
     transport.close()
-    # The server must see the end of the connection before it sees a request without an answer of its own.
+    # The server must notice the closed socket before it finds the request without a response.
     while (await receive())["type"] != "http.disconnect":
         pass
     raise ClientDisconnect
@@ -121,13 +120,13 @@ async def write_slowly(scope: Scope, response: Response, receive: Receive, size:
 def _transport(scope: Scope) -> asyncio.Transport:
     transport = scope.get("extensions", {}).get(_EXTENSION)
     if transport is None:
-        raise RuntimeError("only the sandbox's own server can do that to a connection")
+        raise RuntimeError("this fault needs the server of the sandbox: use running_sandbox or xchat-sandbox")
     return cast(asyncio.Transport, transport)
 
 
 async def _close(transport: asyncio.Transport) -> None:
     transport.abort()
-    # Lets the server see the end of the connection before it sees a request without an answer.
+    # Let the server notice the closed socket before it finds the request without a response.
     await asyncio.sleep(0)
 
 
@@ -140,6 +139,6 @@ async def _pieces(transport: asyncio.Transport, content: bytes, size: int, secon
         if start:
             await asyncio.sleep(seconds)
         if transport.is_closing():
-            # The client has had enough.
+            # The client has disconnected.
             return
         yield content[start : start + size]

@@ -1,4 +1,4 @@
-"""JSON as it crosses the wire: strict when read, plain ASCII when written."""
+"""JSON documents: strict parsing, ASCII output."""
 
 import json
 from collections.abc import Mapping
@@ -8,13 +8,12 @@ from starlette.responses import JSONResponse
 
 
 def strict_loads(text: bytes, **_parameters: str) -> Any:
-    """Parse a JSON document, refusing what RFC 8259 does not know.
+    """Parse a JSON document strictly by RFC 8259.
 
-    :param text: the document's bytes.
-    :param _parameters: parameters of the media type; JSON defines none, so they are ignored.
-    :returns: the value.
-    :raises ValueError: for text that is not JSON, for ``NaN`` and ``Infinity``, and for a document nested
-        too deeply to be parsed.
+    :param text: the document.
+    :param _parameters: parameters of the media type, ignored, as JSON defines none.
+    :return: the value.
+    :raises ValueError: for invalid JSON, ``NaN``, ``Infinity``, and too deeply nested documents.
     """
     try:
         return json.loads(text, parse_constant=_refuse_constant)
@@ -23,10 +22,10 @@ def strict_loads(text: bytes, **_parameters: str) -> Any:
 
 
 def is_json_object(value: Any) -> bool:
-    """Tell whether a value can be sent as a JSON object.
+    """Return whether a value can be sent as a JSON object.
 
-    :param value: anything.
-    :returns: whether it is a mapping, and JSON has all that is in it.
+    :param value: any value.
+    :return: whether it is a mapping of JSON values.
     """
     try:
         return isinstance(value, Mapping) and json.dumps(value, allow_nan=False) is not None
@@ -39,13 +38,13 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 class AsciiJSONResponse(JSONResponse):
-    """A JSON answer written in ASCII."""
+    """JSON response in ASCII."""
 
     def render(self, content: Any) -> bytes:
-        """Write the document.
+        """Serialize the document.
 
         :param content: the value.
-        :returns: its bytes.
+        :return: its bytes.
         """
-        # A request may hold a lone surrogate ("\ud800"); quoted back, it cannot be encoded as UTF-8.
+        # A request may contain a lone surrogate ("\ud800"), which UTF-8 cannot encode in a quote of it.
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")

@@ -1,17 +1,17 @@
-"""Refusals: every failed request is answered with an RFC 7807 problem.
+"""Problem documents (RFC 7807), the response to every failed request.
 
 =======  ============================  =====================================================
-status   type ends in                  raised for
+status   end of the type URI           raised for
 =======  ============================  =====================================================
 400      ``invalid-request``           a request that does not match the contract
-401      ``about:blank``               no bearer token, or one that is not known or has ended
-403      ``client-forbidden``          a token without a scope the operation needs
+401      ``about:blank``               a missing, unknown, expired or revoked bearer token
+403      ``client-forbidden``          a token without a required scope
 403      ``not-authorized-for-resource``  a conversation the token's user is not part of
 404      ``resource-not-found``        a conversation that does not exist
-404/405  ``about:blank``               a path or method the contract does not have
-415      ``about:blank``               a body of another media type than the contract's
+404/405  ``about:blank``               a path or method that is not in the contract
+415      ``about:blank``               a body of a media type that is not in the contract
 429      ``rate-limit-exceeded``       more requests than the window allows
-500      ``about:blank``               a fault of the sandbox itself
+500      ``about:blank``               an internal error of the sandbox
 =======  ============================  =====================================================
 """
 
@@ -20,21 +20,21 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from xchat_sandbox.json_wire import AsciiJSONResponse
+from xchat_sandbox.wire.json_documents import AsciiJSONResponse
 
 ABOUT_BLANK = "about:blank"
 
-# The contract lists the kinds of resource a problem may name, and a conversation is not among them. A client
-# that picks a schema by the problem's type would refuse any other value.
+# The contract lists the resource types of problems, without conversations. A client that validates problems by the
+# contract would reject any other value.
 RESOURCE_TYPE = "user"
 
 
 @dataclass(frozen=True)
 class InvalidValue:
-    """One reason why a request was refused.
+    """Invalid value in a request.
 
-    :param message: the reason, in words.
-    :param parameters: the parameters or body members concerned, each with the values that were sent.
+    :param message: the error in words.
+    :param parameters: the invalid parameters or body members, each with its values in the request.
     """
 
     message: str
@@ -42,13 +42,13 @@ class InvalidValue:
 
 
 class ProblemError(Exception):
-    """A request is refused.
+    """Error that is sent as a problem document.
 
     :param status: the HTTP status.
-    :param title: a short name of the problem.
-    :param detail: what is wrong with this request.
-    :param kind: the last segment of the problem's type URI, or ``about:blank`` for the whole of it.
-    :param headers: headers to add to the answer.
+    :param title: the title.
+    :param detail: the error in words.
+    :param kind: the last segment of the type URI, or ``about:blank``.
+    :param headers: additional headers of the response.
     :param members: further members of the problem document.
     """
 
@@ -70,7 +70,7 @@ class ProblemError(Exception):
 
 
 class ProblemResponse(AsciiJSONResponse):
-    """An answer of the media type ``application/problem+json``."""
+    """Response with the media type ``application/problem+json``."""
 
     media_type = "application/problem+json"
 
@@ -79,32 +79,32 @@ class ProblemResponse(AsciiJSONResponse):
 
 
 def about_blank(status: int, headers: Mapping[str, str] | None = None) -> ProblemError:
-    """Say no more than the HTTP status does.
+    """Return the problem of an HTTP status, with its phrase as title and detail.
 
     :param status: the HTTP status.
-    :param headers: headers to add to the answer.
-    :returns: the problem, to be raised.
+    :param headers: additional headers of the response.
+    :return: the problem, to be raised.
     """
     phrase = HTTPStatus(status).phrase
     return ProblemError(status, phrase, phrase, headers=headers)
 
 
 def unauthorized(detail: str, challenge: str) -> ProblemError:
-    """Refuse a request without a usable bearer token.
+    """Return the problem of a missing or invalid bearer token.
 
-    :param detail: what is wrong with the credentials.
+    :param detail: the error in words.
     :param challenge: the value of the ``www-authenticate`` header.
-    :returns: the problem, to be raised.
+    :return: the problem, to be raised.
     """
     return ProblemError(401, "Unauthorized", detail, headers={"www-authenticate": challenge})
 
 
 def missing_scopes(missing: Iterable[str], required: Iterable[str]) -> ProblemError:
-    """Refuse a token that was granted too little.
+    """Return the problem of a token without the required scopes.
 
-    :param missing: the scopes the token lacks.
+    :param missing: the missing scopes.
     :param required: all scopes of the operation.
-    :returns: the problem, to be raised.
+    :return: the problem, to be raised.
     """
     names = sorted(missing)
     return ProblemError(
@@ -118,10 +118,10 @@ def missing_scopes(missing: Iterable[str], required: Iterable[str]) -> ProblemEr
 
 
 def invalid_request(errors: Iterable[InvalidValue]) -> ProblemError:
-    """Refuse a request that does not match the contract.
+    """Return the problem of a request that does not match the contract.
 
-    :param errors: all that is wrong with it.
-    :returns: the problem, to be raised.
+    :param errors: the invalid values.
+    :return: the problem, to be raised.
     """
     return ProblemError(
         400,
@@ -133,10 +133,10 @@ def invalid_request(errors: Iterable[InvalidValue]) -> ProblemError:
 
 
 def unsupported_media_type(accepted: Iterable[str]) -> ProblemError:
-    """Refuse a body of the wrong media type.
+    """Return the problem of a body of another media type.
 
-    :param accepted: the media types the operation takes.
-    :returns: the problem, to be raised.
+    :param accepted: the media types that the operation accepts.
+    :return: the problem, to be raised.
     """
     media_types = ", ".join(accepted)
     return ProblemError(
@@ -145,10 +145,10 @@ def unsupported_media_type(accepted: Iterable[str]) -> ProblemError:
 
 
 def conversation_not_found(conversation_id: str) -> ProblemError:
-    """Refuse a request for a conversation that does not exist.
+    """Return the problem of a conversation that does not exist.
 
-    :param conversation_id: the id as it was asked for.
-    :returns: the problem, to be raised.
+    :param conversation_id: the id in the request.
+    :return: the problem, to be raised.
     """
     return ProblemError(
         404,
@@ -160,10 +160,10 @@ def conversation_not_found(conversation_id: str) -> ProblemError:
 
 
 def conversation_forbidden(conversation_id: str) -> ProblemError:
-    """Refuse a request for a conversation of others.
+    """Return the problem of a conversation that the user is not part of.
 
-    :param conversation_id: the id as it was asked for.
-    :returns: the problem, to be raised.
+    :param conversation_id: the id in the request.
+    :return: the problem, to be raised.
     """
     return ProblemError(
         403,
@@ -185,10 +185,10 @@ def _concerning(conversation_id: str) -> dict[str, Any]:
 
 
 def rate_limit_exceeded(reset_at: int) -> ProblemError:
-    """Refuse a request beyond the rate limit.
+    """Return the problem of a request beyond the rate limit.
 
     :param reset_at: when the window ends, in epoch seconds.
-    :returns: the problem, to be raised.
+    :return: the problem, to be raised.
     """
     return ProblemError(
         429, "Too Many Requests", f"The window is used up until {reset_at}.", kind="rate-limit-exceeded"

@@ -1,17 +1,17 @@
-"""Problems as X answers them: one of each type, with the members that its schema in the contract asks for."""
+"""Sample problem documents: one of each type that X sends, with the members that its schema requires."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from xchat_sandbox.problems import ABOUT_BLANK, RESOURCE_TYPE, ProblemError
+from xchat_sandbox.wire.problems import ABOUT_BLANK, RESOURCE_TYPE, ProblemError
 
 _RESOURCE = {"resource_id": "9000000000000000103", "resource_type": RESOURCE_TYPE}
 _PARAMETER = {"parameter": "id", "value": "9000000000000000103"}
 _FIELD = {"field": "member_ids", "resource_type": RESOURCE_TYPE, "section": "data"}
 
 _Sample = tuple[str, str, Mapping[str, Any]]
-# Two names each: one that the contract lists or X answers with, and one of X's pages about errors.
+# Each has two types: one that X sends or its document lists, and one of X's documentation of errors.
 _FIELD_UNAUTHORIZED: _Sample = (
     "Field Authorization Error",
     "Sorry, you are not authorized to access the field.",
@@ -23,9 +23,9 @@ _CREDITS_DEPLETED: _Sample = (
     {},
 )
 
-# By the end of the type URI: title, detail and further members. The packaged contract lists not all of them.
+# By the end of the type URI: title, detail and further members. The packaged contract does not list all of them.
 SAMPLES: Mapping[str, _Sample] = {
-    # Says no more than its status does.
+    # Title and detail are the phrase of the status.
     ABOUT_BLANK: ("", "", {}),
     "invalid-request": (
         "Invalid Request",
@@ -70,11 +70,11 @@ SAMPLES: Mapping[str, _Sample] = {
 
 
 def sample(kind: str, status: int) -> ProblemError:
-    """Make a problem up.
+    """Return a sample problem.
 
     :param kind: the end of its type URI, or ``about:blank``.
     :param status: the HTTP status.
-    :returns: the problem.
+    :return: the problem.
     """
     phrase = phrase_of(status)
     title, detail, members = SAMPLES[kind]
@@ -82,10 +82,10 @@ def sample(kind: str, status: int) -> ProblemError:
 
 
 def phrase_of(status: int) -> str:
-    """Name a status.
+    """Return the phrase of a status.
 
     :param status: an HTTP status.
-    :returns: its phrase; a text with the number for a status without one.
+    :return: the phrase; a text with the number for an unregistered status.
     """
     try:
         return HTTPStatus(status).phrase

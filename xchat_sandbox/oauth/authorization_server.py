@@ -1,4 +1,4 @@
-"""X's OAuth 2.0 authorization server: the routes, and what a test may ask of it."""
+"""X's OAuth 2.0 authorization server: the authorize, token and revoke endpoints."""
 
 import asyncio
 import math
@@ -11,15 +11,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from xchat_sandbox.clients import PUBLIC_CLIENT_ID, Client, Clients
-from xchat_sandbox.connections import drop
-from xchat_sandbox.grants import OFFLINE_SCOPE, Grant, Grants
-from xchat_sandbox.json_wire import AsciiJSONResponse
-from xchat_sandbox.oauth_errors import OAuthError, malformed
-from xchat_sandbox.oauth_settings import OAuthSettings
+from xchat_sandbox.faults.token_endpoint import TokenFault, TokenFaults
+from xchat_sandbox.oauth.clients import PUBLIC_CLIENT_ID, Client, Clients
+from xchat_sandbox.oauth.errors import OAuthError, malformed
+from xchat_sandbox.oauth.grants import OFFLINE_SCOPE, Grant, Grants
+from xchat_sandbox.oauth.settings import OAuthSettings
+from xchat_sandbox.oauth.token_requests import GRANT_TYPES, TokenRequests
 from xchat_sandbox.seed import MAIN_USER_ID
-from xchat_sandbox.token_faults import TokenFault, TokenFaults
-from xchat_sandbox.token_requests import GRANT_TYPES, TokenRequests
+from xchat_sandbox.wire.json_documents import AsciiJSONResponse
+from xchat_sandbox.wire.sockets import drop
 
 AUTHORIZE_PATH = "/i/oauth2/authorize"
 TOKEN_PATH = "/2/oauth2/token"  # noqa: S105 - a path
@@ -32,11 +32,11 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 class AuthorizationServer:
-    """The authorization server with a state of its own.
+    """Authorization server with its own state.
 
-    :param settings: how it behaves.
-    :param scopes: every scope that can be granted beside ``offline.access``.
-    :param user_ids: the users who can grant something.
+    :param settings: its settings.
+    :param scopes: the scopes that can be granted in addition to ``offline.access``.
+    :param user_ids: the users who can grant access.
     :raises ValueError: if two clients have the same id.
     """
 
@@ -59,17 +59,17 @@ class AuthorizationServer:
     ) -> Grant:
         """Issue tokens without a browser.
 
-        :param client_id: the client.
-        :param scopes: what is granted, also as one string with spaces; None for all there is.
-        :param expires_in: how long the access token lives, in seconds; 0 or less for one that has expired.
-        :param user_id: the user who grants it.
-        :returns: the tokens.
-        :raises ValueError: for a client, scope or user that does not exist, or a time without end.
+        :param client_id: the OAuth client.
+        :param scopes: the granted scopes, also as one string with spaces; None for all scopes.
+        :param expires_in: lifetime of the access token in seconds; 0 or less for an expired one.
+        :param user_id: the user who grants access.
+        :return: the tokens.
+        :raises ValueError: for an unknown client, scope or user, or an infinite lifetime.
         """
         if self._clients.find(client_id) is None:
             raise ValueError(f"there is no client {client_id}")
         if expires_in is not None and not math.isfinite(expires_in):
-            raise ValueError(f"a token cannot expire in {expires_in} seconds")
+            raise ValueError(f"invalid expires_in {expires_in}: expected a finite number of seconds")
         if user_id not in self._user_ids:
             raise ValueError(f"there is no user {user_id} in the sandbox")
         wanted = self._all_scopes if scopes is None else scopes.split() if isinstance(scopes, str) else scopes
@@ -79,18 +79,18 @@ class AuthorizationServer:
         return self.grants.grant(client_id, wanted, user_id, expires_in)
 
     def reset(self) -> None:
-        """Forget all grants, faults and token requests."""
+        """Remove all grants, faults and token requests."""
         self.grants.reset()
         self.faults.clear()
         self.token_requests.clear()
 
     def routes(self) -> list[Route]:
-        """Make the three endpoints.
+        """Return the routes of the three endpoints.
 
-        :returns: the routes.
+        :return: the routes.
         """
         authorize = Route(AUTHORIZE_PATH, self._authorize, methods=["GET"])
-        # Starlette adds HEAD; it would issue a code that nobody sees.
+        # Starlette adds HEAD, which would issue a code and not return it.
         authorize.methods = {"GET"}
         return [
             authorize,
@@ -99,41 +99,41 @@ class AuthorizationServer:
         ]
 
     async def _authorize(self, request: Request) -> Response:
-        asked, repeated = _parameters(request.scope["query_string"].decode("latin-1"))
-        client = self._clients.find(asked.get("client_id"))
-        redirect_uri = asked.get("redirect_uri", "")
-        # Without these two nothing is known to be the client's, so that nobody may be redirected.
+        parameters, repeated = _parameters(request.scope["query_string"].decode("latin-1"))
+        client = self._clients.find(parameters.get("client_id"))
+        redirect_uri = parameters.get("redirect_uri", "")
+        # Without a valid client and redirect URI, RFC 6749 forbids to redirect.
         if client is None or "client_id" in repeated:
             return PlainTextResponse("There is no client with this client_id.\n", 400, headers=_NO_STORE)
         if "redirect_uri" in repeated or not client.may_redirect_to(redirect_uri):
             return PlainTextResponse("The redirect_uri is not one of this client's.\n", 400, headers=_NO_STORE)
         try:
-            answer = {"code": self._code(client, redirect_uri, asked, repeated)}
+            answer = {"code": self._code(client, redirect_uri, parameters, repeated)}
         except OAuthError as error:
             answer = error.members
-        if "state" in asked and "state" not in repeated:
-            answer["state"] = asked["state"]
+        if "state" in parameters and "state" not in repeated:
+            answer["state"] = parameters["state"]
         separator = "&" if "?" in redirect_uri else "?"
         return RedirectResponse(f"{redirect_uri}{separator}{urlencode(answer)}", 302, headers=_NO_STORE)
 
-    def _code(self, client: Client, redirect_uri: str, asked: Mapping[str, str], repeated: frozenset[str]) -> str:
+    def _code(self, client: Client, redirect_uri: str, parameters: Mapping[str, str], repeated: frozenset[str]) -> str:
         if repeated:
             raise malformed("A parameter is given more than once.")
-        _require(asked, "response_type", "scope", "state", "code_challenge", "code_challenge_method")
-        if asked["response_type"] != "code":
+        _require(parameters, "response_type", "scope", "state", "code_challenge", "code_challenge_method")
+        if parameters["response_type"] != "code":
             raise OAuthError("unsupported_response_type", "The response_type must be code.")
-        if asked["code_challenge_method"] != "S256" or not _CHALLENGE.fullmatch(asked["code_challenge"]):
+        if parameters["code_challenge_method"] != "S256" or not _CHALLENGE.fullmatch(parameters["code_challenge"]):
             raise malformed("The code_challenge must be one of the method S256.")
-        scopes = tuple(dict.fromkeys(asked["scope"].split(" ")))
+        scopes = tuple(dict.fromkeys(parameters["scope"].split(" ")))
         if not set(scopes) <= set(self._all_scopes):
             raise OAuthError("invalid_scope", f"The scope must be of {' '.join(self._all_scopes)}.")
-        if asked.get("consent", self._settings.consent) == "deny":
-            raise OAuthError("access_denied", "The user has said no.")
-        return self.grants.authorize(client.client_id, redirect_uri, scopes, asked["code_challenge"])
+        if parameters.get("consent", self._settings.consent) == "deny":
+            raise OAuthError("access_denied", "The user has denied access.")
+        return self.grants.authorize(client.client_id, redirect_uri, scopes, parameters["code_challenge"])
 
     async def _token(self, request: Request) -> Response:
         body = await request.body()
-        # From here to the end of _issued nothing is awaited except what a fault asks for.
+        # From here to the end of _issue, only faults are awaited, so that token requests are handled one by one.
         fault = self.faults.take()
         form, _ = _parameters(body.decode("latin-1"))
         entry = self.token_requests.open_entry(request.headers.get("authorization"), form)
@@ -144,7 +144,7 @@ class AuthorizationServer:
         if fault.kind in {"status", "body"}:
             entry["status"] = fault.status
             return _fault_response(fault)
-        answer = self._issued(request, body, entry, fault)
+        answer = self._issue(request, body, entry, fault)
         if fault.kind == "rotate-then-drop":
             entry.update(status=None, error=None)
             await drop(request.scope)
@@ -152,19 +152,19 @@ class AuthorizationServer:
             await asyncio.sleep(fault.seconds)
         return answer
 
-    def _issued(self, request: Request, body: bytes, entry: dict[str, Any], fault: TokenFault) -> Response:
+    def _issue(self, request: Request, body: bytes, entry: dict[str, Any], fault: TokenFault) -> Response:
         try:
             form = _form(request, body)
             _require(form, "grant_type")
             client = self._clients.authenticate(request.headers.get("authorization"), form)
-            grant = self._exchanged(client, form)
+            grant = self._exchange(client, form)
         except OAuthError as error:
             entry.update(status=error.status, error=error.error)
             return _refusal(error)
         entry["status"] = 200
-        return AsciiJSONResponse(fault.changed(self._answer(grant)), headers=_NO_STORE)
+        return AsciiJSONResponse(fault.apply_to(self._answer(grant)), headers=_NO_STORE)
 
-    def _exchanged(self, client: Client, form: Mapping[str, str]) -> Grant:
+    def _exchange(self, client: Client, form: Mapping[str, str]) -> Grant:
         if form["grant_type"] == "refresh_token":
             _require(form, "refresh_token")
             return self.grants.rotate(client.client_id, form["refresh_token"])
@@ -178,7 +178,7 @@ class AuthorizationServer:
     def _answer(self, grant: Grant) -> dict[str, Any]:
         answer: dict[str, Any] = {
             "token_type": "bearer",
-            # A whole number, as X sends it. Never more than the truth, except that 0 would say it is over.
+            # A whole number, as X sends it: rounded down, but not to 0, which would mean expired.
             "expires_in": max(1, int(self._settings.access_token_lifetime)),
             "access_token": grant.access_token,
             "scope": " ".join(grant.scopes),
@@ -200,7 +200,7 @@ class AuthorizationServer:
 
 
 def _parameters(encoded: str) -> tuple[dict[str, str], frozenset[str]]:
-    # A parameter without a value counts as left out (RFC 6749, 3.1 and 3.2).
+    # A parameter without a value is treated as omitted (RFC 6749, 3.1 and 3.2).
     pairs = [(name, value) for name, value in parse_qsl(encoded) if value]
     values: dict[str, str] = {}
     repeated = set()
@@ -222,8 +222,8 @@ def _form(request: Request, body: bytes) -> dict[str, str]:
     return form
 
 
-def _require(given: Mapping[str, str], *names: str) -> None:
-    if missing := [name for name in names if name not in given]:
+def _require(parameters: Mapping[str, str], *names: str) -> None:
+    if missing := [name for name in names if name not in parameters]:
         raise malformed(f"Missing required parameter [{missing[0]}].")
 
 

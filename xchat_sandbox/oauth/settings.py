@@ -1,21 +1,21 @@
-"""How the authorization server behaves, where X's own behaviour is configurable, unknown or to be provoked."""
+"""Settings of the authorization server."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypedDict, get_args
 
-from xchat_sandbox.clients import Client
+from xchat_sandbox.oauth.clients import Client
 
-ACCESS_TOKEN_LIFETIME = 7200
-CODE_LIFETIME = 30
+ACCESS_TOKEN_LIFETIME_SECONDS = 7200
+CODE_LIFETIME_SECONDS = 30
 
 Consent = Literal["allow", "deny"]
 DeadGrantError = Literal["invalid_request", "invalid_grant"]
 
 
 class OAuthOptions(TypedDict, total=False):
-    """The fields of OAuthSettings, as keyword arguments of ``running_sandbox`` and ``create_app``."""
+    """Fields of OAuthSettings, as keyword arguments of ``running_sandbox`` and ``create_app``."""
 
     strict: bool
     access_token_lifetime: float
@@ -28,21 +28,21 @@ class OAuthOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class OAuthSettings:
-    """The settings of the authorization server.
+    """Settings of the authorization server.
 
-    :param strict: whether the reuse of a dead refresh token, or of a code, ends the whole grant.
-    :param access_token_lifetime: how long an access token lives, in seconds; fractions count.
-    :param code_lifetime: how long an authorization code lives, in seconds.
-    :param consent: what the user answers when asked; a request's own ``consent`` parameter comes first.
-    :param dead_grant_error: the error code for a refresh token or an authorization code that is not good.
-    :param rotation_ends_access_tokens: whether a refresh ends the grant's older access tokens, too.
-    :param clients: clients beside the two seeded ones.
+    :param strict: whether using a refresh token or a code again revokes the whole grant.
+    :param access_token_lifetime: lifetime of access tokens in seconds.
+    :param code_lifetime: lifetime of authorization codes in seconds.
+    :param consent: whether the user allows access; the ``consent`` parameter of a request takes precedence.
+    :param dead_grant_error: the error code for an invalid refresh token or authorization code.
+    :param rotation_ends_access_tokens: whether a refresh also invalidates older access tokens of the grant.
+    :param clients: clients in addition to the two default ones.
     :raises ValueError: for a value out of range.
     """
 
     strict: bool = False
-    access_token_lifetime: float = ACCESS_TOKEN_LIFETIME
-    code_lifetime: float = CODE_LIFETIME
+    access_token_lifetime: float = ACCESS_TOKEN_LIFETIME_SECONDS
+    code_lifetime: float = CODE_LIFETIME_SECONDS
     consent: Consent = "allow"
     dead_grant_error: DeadGrantError = "invalid_request"
     rotation_ends_access_tokens: bool = False

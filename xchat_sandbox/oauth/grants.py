@@ -1,7 +1,7 @@
-"""Grants: what users have allowed clients to do, and the codes and tokens that stand for it. No HTTP here.
+"""Grants with their authorization codes and tokens, without HTTP.
 
-A grant is a chain: each refresh kills the refresh token it was made with and hangs on a new one. Every method
-is one step under one lock, whether the server's event loop or a test's thread takes it.
+A grant is a chain of refresh tokens: each refresh invalidates the refresh token that it uses and issues the next one.
+Every method holds one lock, as both the server's event loop and the threads of tests call them.
 """
 
 import math
@@ -15,22 +15,22 @@ from hmac import compare_digest
 from threading import Lock
 from typing import Any
 
-from xchat_sandbox.oauth_errors import OAuthError
-from xchat_sandbox.oauth_settings import OAuthSettings
+from xchat_sandbox.oauth.errors import OAuthError
+from xchat_sandbox.oauth.settings import OAuthSettings
+from xchat_sandbox.oauth.tokens import Token
 from xchat_sandbox.seed import MAIN_USER_ID
-from xchat_sandbox.tokens import Token
 
 OFFLINE_SCOPE = "offline.access"
 
 
 @dataclass(frozen=True)
 class Grant:
-    """Tokens that have just been issued; they do not show in the repr.
+    """Newly issued tokens, which the repr leaves out.
 
     :param access_token: the access token.
     :param refresh_token: the refresh token; None unless ``offline.access`` was granted.
-    :param expires_at: when the access token ends, in epoch seconds.
-    :param scopes: what was granted.
+    :param expires_at: when the access token expires, in epoch seconds.
+    :param scopes: the granted scopes.
     """
 
     access_token: str = field(repr=False)
@@ -50,7 +50,7 @@ class _Chain:
     refresh_token: str | None = None
     access_tokens: dict[str, float] = field(default_factory=dict)
 
-    def kill(self) -> None:
+    def revoke(self) -> None:
         self.alive = False
         self.refresh_token = None
         self.access_tokens.clear()
@@ -70,8 +70,8 @@ class _Code:
 class Grants:
     """All grants of a sandbox.
 
-    :param settings: how long things live, and what reuse does.
-    :param clock: the time in seconds; it must never go back.
+    :param settings: lifetimes, and the effect of reuse.
+    :param clock: a monotonic clock in seconds.
     """
 
     def __init__(self, settings: OAuthSettings, clock: Callable[[], float] = time.monotonic) -> None:
@@ -80,18 +80,18 @@ class Grants:
         self._lock = Lock()
         self._chains: list[_Chain] = []
         self._codes: dict[str, _Code] = {}
-        # By every token that ever was: a dead one is told from one that never lived.
+        # Used tokens stay in here, to distinguish them from unknown ones.
         self._by_refresh_token: dict[str, _Chain] = {}
         self._by_access_token: dict[str, _Chain] = {}
 
     def authorize(self, client_id: str, redirect_uri: str, scopes: Sequence[str], challenge: str) -> str:
-        """Note that the user has consented.
+        """Issue an authorization code after the user has consented.
 
         :param client_id: the client.
-        :param redirect_uri: where the code goes.
-        :param scopes: what the user consented to.
-        :param challenge: the PKCE challenge, of the method S256.
-        :returns: an authorization code.
+        :param redirect_uri: the redirect URI.
+        :param scopes: the granted scopes.
+        :param challenge: the PKCE challenge (S256).
+        :return: the authorization code.
         """
         with self._lock:
             code = f"sandbox-code-{secrets.token_urlsafe(24)}"
@@ -100,87 +100,87 @@ class Grants:
             return code
 
     def exchange(self, client_id: str, code: str, redirect_uri: str, verifier: str) -> Grant:
-        """Turn a code into tokens. The first try of its own client uses it up, be it good or not.
+        """Exchange a code for tokens. The first request of its client uses it up, even if it fails.
 
-        :param client_id: the client that has shown who it is.
+        :param client_id: the authenticated client.
         :param code: the authorization code.
-        :param redirect_uri: the redirect URI, as it was when the code was asked for.
+        :param redirect_uri: the redirect URI of the authorization request.
         :param verifier: the PKCE verifier.
-        :returns: the tokens.
-        :raises OAuthError: 400, if anything does not fit.
+        :return: the tokens.
+        :raises OAuthError: 400 if the code is invalid, or another argument does not match it.
         """
         with self._lock:
             known = self._codes.get(code)
             if known is None or known.client_id != client_id:
-                raise self._dead("authorization code")
+                raise self._invalid("authorization code")
             if known.used:
                 if self._settings.strict and known.chain is not None:
-                    known.chain.kill()
-                raise self._dead("authorization code")
+                    known.chain.revoke()
+                raise self._invalid("authorization code")
             known.used = True
             if self._clock() >= known.ends:
-                raise self._dead("authorization code")
+                raise self._invalid("authorization code")
             if redirect_uri != known.redirect_uri:
-                raise self._dead("redirect uri")
+                raise self._invalid("redirect uri")
             if not compare_digest(s256(verifier).encode(), known.challenge.encode()):
-                raise self._dead("code verifier")
+                raise self._invalid("code verifier")
             known.chain = self._new_chain(client_id, known.scopes, MAIN_USER_ID)
             return self._issue(known.chain)
 
     def rotate(self, client_id: str, refresh_token: str) -> Grant:
-        """Turn a refresh token into new tokens; it is dead from then on.
+        """Exchange a refresh token for new tokens, and invalidate it.
 
-        :param client_id: the client that has shown who it is.
+        :param client_id: the authenticated client.
         :param refresh_token: the refresh token.
-        :returns: the tokens.
-        :raises OAuthError: 400, if the refresh token is not known, not the client's, or dead; the last ends
-            the grant if the settings are strict.
+        :return: the tokens.
+        :raises OAuthError: 400 for a refresh token that is unknown, of another client, or used already; with strict
+            settings, the last also revokes the grant.
         """
         with self._lock:
             chain = self._by_refresh_token.get(refresh_token)
             if chain is None or chain.client_id != client_id:
-                raise self._dead("token")
+                raise self._invalid("token")
             if refresh_token != chain.refresh_token:
                 chain.reused_dead_token += 1
                 if self._settings.strict:
-                    chain.kill()
-                raise self._dead("token")
+                    chain.revoke()
+                raise self._invalid("token")
             chain.refreshes += 1
             if self._settings.rotation_ends_access_tokens:
                 chain.access_tokens.clear()
             return self._issue(chain)
 
     def revoke(self, client_id: str, token: str) -> None:
-        """End an access token, or with a live refresh token the whole grant.
+        """Revoke an access token, or the whole grant of a valid refresh token.
 
-        :param client_id: the client that has shown who it is.
-        :param token: the token; one that is not known, dead or not the client's changes nothing.
+        :param client_id: the authenticated client.
+        :param token: the token; an unknown or used one, or one of another client, has no effect.
         """
         with self._lock:
             refreshed = self._by_refresh_token.get(token)
             if refreshed is not None and refreshed.client_id == client_id and refreshed.refresh_token == token:
-                refreshed.kill()
+                refreshed.revoke()
             accessed = self._by_access_token.get(token)
             if accessed is not None and accessed.client_id == client_id:
                 accessed.access_tokens.pop(token, None)
 
     def grant(self, client_id: str, scopes: Sequence[str], user_id: str, expires_in: float | None = None) -> Grant:
-        """Issue tokens at once, without a code.
+        """Issue tokens without a code.
 
         :param client_id: the client.
-        :param scopes: what is granted.
-        :param user_id: the user who grants it.
-        :param expires_in: how long the first access token lives, in seconds; 0 or less for one that has
-            expired already, None for the usual time.
-        :returns: the tokens.
+        :param scopes: the granted scopes.
+        :param user_id: the user who grants access.
+        :param expires_in: lifetime of the first access token in seconds; 0 or less for an expired one, None for the
+            default.
+        :return: the tokens.
         """
         with self._lock:
             return self._issue(self._new_chain(client_id, tuple(scopes), user_id), expires_in)
 
     def expire_access_tokens(self) -> int:
-        """End all access tokens now; refresh tokens live on.
+        """Expire all access tokens now; refresh tokens stay valid.
 
-        :returns: how many were alive.
+        :return: the number of tokens that were valid.
         """
         with self._lock:
             now = self._clock()
@@ -190,10 +190,10 @@ class Grants:
             return ended
 
     def find(self, access_token: str) -> Token | None:
-        """Find what an access token allows.
+        """Find a valid access token.
 
         :param access_token: the token.
-        :returns: the token with its user and scopes; None if it is not known, has expired or was revoked.
+        :return: the token with its user and scopes; None if it is unknown, expired or revoked.
         """
         with self._lock:
             chain = self._by_access_token.get(access_token)
@@ -202,17 +202,17 @@ class Grants:
             return Token(access_token, chain.user_id, frozenset(chain.scopes))
 
     def chains(self) -> list[dict[str, Any]]:
-        """Tell how the grants are.
+        """Return the state of all grants.
 
-        :returns: a dict for each, oldest first: ``client_id``, ``alive``, ``refreshes`` and
-            ``reused_dead_token``, which counts the tries with a refresh token that was dead.
+        :return: a dict for each, oldest first: ``client_id``, ``alive``, ``refreshes`` and
+            ``reused_dead_token``, the number of requests with a refresh token that had been used already.
         """
         names = ("client_id", "alive", "refreshes", "reused_dead_token")
         with self._lock:
             return [{name: getattr(chain, name) for name in names} for chain in self._chains]
 
     def reset(self) -> None:
-        """Forget all grants, codes and tokens."""
+        """Remove all grants, codes and tokens."""
         with self._lock:
             self._chains.clear()
             self._codes.clear()
@@ -233,14 +233,14 @@ class Grants:
             self._by_refresh_token[chain.refresh_token] = chain
         return Grant(access_token, chain.refresh_token, time.time() + lifetime, chain.scopes)
 
-    def _dead(self, what: str) -> OAuthError:
+    def _invalid(self, what: str) -> OAuthError:
         return OAuthError(self._settings.dead_grant_error, f"Value passed for the {what} was invalid.")
 
 
 def s256(verifier: str) -> str:
-    """Make the PKCE challenge of a verifier.
+    """Return the PKCE challenge of a verifier.
 
     :param verifier: the verifier.
-    :returns: the challenge of the method S256.
+    :return: the challenge (S256).
     """
     return urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()

@@ -1,15 +1,15 @@
-"""What a sandbox can be told when it is made."""
+"""The options of a sandbox."""
 
 from collections.abc import Iterable
 from os import PathLike
 
-from xchat_sandbox.oauth_settings import OAuthOptions
+from xchat_sandbox.oauth.settings import OAuthOptions
+from xchat_sandbox.oauth.tokens import Token
 from xchat_sandbox.selection import AnswerForm
-from xchat_sandbox.tokens import Token
 
 
 class SandboxOptions(OAuthOptions, total=False):
-    """The keyword arguments of ``create_app``, which ``running_sandbox`` takes too."""
+    """Keyword arguments of ``create_app`` and ``running_sandbox``."""
 
     answer_form: AnswerForm
     tokens: Iterable[Token | str]

@@ -1,8 +1,7 @@
-"""The short way to accept a request: openapi-core takes some milliseconds for each, and load tests send thousands.
+"""Fast path for valid requests: openapi-core takes milliseconds for each, and load tests send thousands.
 
-Here, a request is only ever accepted, never refused: what cannot be accepted on the short way goes the long one, whose
-verdict counts and whose errors say what is wrong. Nothing is guessed: schemas are checked as on the long way, and a
-query string is known to be good only once the long way has accepted it.
+The fast path only accepts requests. Any other request goes to openapi-core, which decides and explains its errors. The
+fast path checks the same schemas, and accepts a query string only after openapi-core has accepted it.
 """
 
 from collections.abc import Mapping
@@ -10,25 +9,25 @@ from typing import Any
 
 from openapi_schema_validator import OAS30WriteValidator, oas30_format_checker
 
-from xchat_sandbox.json_wire import strict_loads
+from xchat_sandbox.wire.json_documents import strict_loads
 
 _JSON = "application/json"
-# Clients send the same few query strings over and over; a bound, for those that do not.
+# Clients repeat few query strings; this bounds the memory for clients that do not.
 _MAX_QUERIES = 1_000
 
 
 class AcceptedRequests:
-    """What is needed to accept the requests of one operation.
+    """Fast path for the requests to one operation.
 
     :param path: the schema of each path parameter.
     :param body: the request body by its media types; empty for an operation that takes no body.
-    :param components: what the schemas refer to.
+    :param components: the components that the schemas refer to.
     """
 
     def __init__(
         self, path: Mapping[str, Any], body: Mapping[str, Mapping[str, Any]], components: Mapping[str, Any]
     ) -> None:
-        # A path parameter is a text; one of another type has to be cast, which is left to the long way.
+        # Path parameters are strings; those of another type need a cast, so they are left to openapi-core.
         texts = {name: {"allOf": [{"type": "string"}, schema]} for name, schema in path.items()}
         self._path = {name: _validator(schema, components) for name, schema in texts.items()}
         self._takes_body = bool(body)
@@ -36,7 +35,7 @@ class AcceptedRequests:
         self._queries: dict[str, Mapping[str, Any]] = {}
 
     def remember(self, query: str, values: Mapping[str, Any]) -> None:
-        """Note that the long way has accepted a query string.
+        """Remember a query string that openapi-core has accepted.
 
         :param query: the raw query string.
         :param values: its parameters.
@@ -47,13 +46,13 @@ class AcceptedRequests:
     def read(
         self, path: Mapping[str, str], query: str, body: bytes, media_type: str
     ) -> tuple[Mapping[str, Any], Any] | None:
-        """Accept a request.
+        """Validate a request.
 
         :param path: the path parameters, percent-decoded.
         :param query: the raw query string.
         :param body: the request body.
         :param media_type: its media type.
-        :returns: the query parameters and the body; None if the long way has to be gone.
+        :return: the query parameters and the body; None if openapi-core must decide.
         """
         known = self._queries.get(query)
         if known is None or path.keys() != self._path.keys():

@@ -1,22 +1,22 @@
-"""The log of token requests: who asked for what kind of grant and how it ended, and nothing that is secret."""
+"""Log of token requests, without secrets."""
 
 import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from xchat_sandbox.clients import Clients, basic_credentials
+from xchat_sandbox.oauth.clients import Clients, basic_credentials
 
 GRANT_TYPES = ("authorization_code", "refresh_token")
 
-# As many as the request log keeps.
+# The same as in the request log.
 _MAX_ENTRIES = 10_000
 
 
 class TokenRequests:
     """The latest 10,000 token requests, in the order in which they arrived.
 
-    :param clients: the clients whose ids may be shown.
+    :param clients: the registered clients; only their ids are logged.
     """
 
     def __init__(self, clients: Clients) -> None:
@@ -25,18 +25,18 @@ class TokenRequests:
         self._entries: deque[dict[str, Any]] = deque(maxlen=_MAX_ENTRIES)
 
     def open_entry(self, authorization: str | None, form: Mapping[str, str]) -> dict[str, Any]:
-        """Log a token request that has arrived.
+        """Add an entry for a token request that has arrived.
 
         :param authorization: the value of the Authorization header, if there was one.
-        :param form: the members of the body.
-        :returns: the entry; ``status`` and ``error`` are to be filled in.
+        :param form: the parameters in the body.
+        :return: the entry; the caller sets ``status`` and ``error``.
         """
         if authorization is not None:
             method, client_id = "basic", basic_credentials(authorization)[0]
         else:
             client_id = form.get("client_id")
             method = "none" if client_id is None else "body"
-        # What is not known is not shown: a value in the wrong place may be a secret.
+        # Unknown values are not logged: a client may put a secret in the wrong place.
         client = self._clients.find(client_id)
         grant_type = form.get("grant_type")
         entry: dict[str, Any] = {
@@ -51,12 +51,12 @@ class TokenRequests:
         return entry
 
     def entries(self) -> list[dict[str, Any]]:
-        """Copy the log.
+        """Return a copy of the log.
 
-        :returns: one dict for each request.
+        :return: a dict for each request.
         """
         return [dict(entry) for entry in list(self._entries)]
 
     def clear(self) -> None:
-        """Empty the log; its times go on from the start of the sandbox."""
+        """Remove all entries; times still count from the start of the sandbox."""
         self._entries.clear()

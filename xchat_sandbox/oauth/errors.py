@@ -1,4 +1,4 @@
-"""Refusals of the authorization server, in the form of RFC 6749 and not as problems."""
+"""Errors of the authorization server, in the form of RFC 6749."""
 
 from collections.abc import Mapping
 
@@ -6,12 +6,12 @@ _REALM = 'Basic realm="X Chat sandbox"'
 
 
 class OAuthError(Exception):
-    """A request to the authorization server is refused.
+    """Error response of the authorization server.
 
     :param error: the error code.
-    :param description: what is wrong, in words; never a value that was sent.
+    :param description: the error in words, without any value of the request.
     :param status: the HTTP status.
-    :param headers: headers to add to the answer.
+    :param headers: additional headers of the response.
     """
 
     def __init__(
@@ -25,23 +25,23 @@ class OAuthError(Exception):
 
     @property
     def members(self) -> dict[str, str]:
-        """The members of the answer's document, or the parameters of a redirect."""
+        """The members of the response document, or the parameters of a redirect."""
         return {"error": self.error, "error_description": self.description}
 
 
 def malformed(description: str) -> OAuthError:
-    """Refuse a request that lacks something, or says it twice.
+    """Return the error for a request with missing, repeated or invalid parameters.
 
-    :param description: what is wrong.
-    :returns: the error, to be raised.
+    :param description: the error in words.
+    :return: the error, to be raised.
     """
     return OAuthError("invalid_request", description)
 
 
 def unknown_client(description: str) -> OAuthError:
-    """Refuse a client that is not known, or did not show who it is in the way it has to.
+    """Return the error for failed client authentication.
 
-    :param description: what is wrong.
-    :returns: the error, to be raised.
+    :param description: the error in words.
+    :return: the error, to be raised.
     """
     return OAuthError("invalid_client", description, status=401, headers={"www-authenticate": _REALM})

@@ -1,10 +1,10 @@
-"""Access tokens: who calls, and what was granted."""
+"""Access tokens, with their users and scopes."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from xchat_sandbox.problems import missing_scopes, unauthorized
 from xchat_sandbox.seed import MAIN_USER_ID
+from xchat_sandbox.wire.problems import missing_scopes, unauthorized
 
 DEFAULT_TOKEN = "sandbox-token"
 READ_ONLY_TOKEN = "sandbox-read-only-token"
@@ -15,12 +15,12 @@ _REALM = 'Bearer realm="X Chat sandbox"'
 
 @dataclass(frozen=True)
 class Token:
-    """An OAuth 2.0 access token of a user.
+    """OAuth 2.0 access token of a user.
 
-    :param value: the token itself; it does not show in the repr.
-    :param user_id: the seeded user it acts for.
-    :param scopes: what was granted; None stands for every scope.
-    :raises ValueError: if the value could not be sent in an Authorization header.
+    :param value: the token; the repr leaves it out.
+    :param user_id: the user.
+    :param scopes: the granted scopes; None for all scopes.
+    :raises ValueError: if the value is invalid in an Authorization header.
     """
 
     value: str = field(repr=False)
@@ -32,20 +32,20 @@ class Token:
             raise ValueError("an access token must be printable ASCII without spaces, and not empty")
 
     def require(self, scopes: frozenset[str]) -> None:
-        """Check that the scopes were granted.
+        """Raise an error unless scopes were granted.
 
-        :param scopes: the scopes an operation needs.
-        :raises ProblemError: 403, naming the scopes that are missing.
+        :param scopes: the scopes that an operation requires.
+        :raises ProblemError: 403 with the missing scopes.
         """
         if self.scopes is not None and (missing := scopes - self.scopes):
             raise missing_scopes(missing, scopes)
 
 
 class TokenRegistry:
-    """The tokens the sandbox accepts.
+    """All valid access tokens.
 
-    :param tokens: the tokens that never end.
-    :param issued: finds a token of the authorization server, as long as it lives.
+    :param tokens: static tokens, which never expire.
+    :param issued: a function that finds a valid token of the authorization server.
     """
 
     def __init__(self, tokens: Iterable[Token], issued: Callable[[str], Token | None]) -> None:
@@ -53,11 +53,11 @@ class TokenRegistry:
         self._issued = issued
 
     def authenticate(self, authorization: str | None) -> Token:
-        """Find the token of a request.
+        """Return the token of a request.
 
         :param authorization: the value of the Authorization header, if there was one.
-        :returns: the token.
-        :raises ProblemError: 401, if there is no bearer token, or it is not known, has expired or was revoked.
+        :return: the token.
+        :raises ProblemError: 401 without a bearer token, or for one that is unknown, expired or revoked.
         """
         scheme, _, value = (authorization or "").partition(" ")
         if scheme.lower() != "bearer":
@@ -71,9 +71,9 @@ class TokenRegistry:
 
 
 def default_tokens(all_scopes: frozenset[str]) -> list[Token]:
-    """Make the tokens that every sandbox knows; they are no secret.
+    """Return the static tokens of every sandbox; they are public.
 
-    :param all_scopes: every scope of the contract.
-    :returns: one token that may do everything, and one that may only read.
+    :param all_scopes: all scopes of the contract.
+    :return: one token with all scopes, and one that can only read.
     """
     return [Token(DEFAULT_TOKEN), Token(READ_ONLY_TOKEN, scopes=all_scopes - {WRITE_SCOPE})]

@@ -1,4 +1,4 @@
-"""Why a request does not match the contract, in words: openapi-core's errors for the one who sent it."""
+"""Explanation of openapi-core's errors to the sender of an invalid request."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,27 +9,27 @@ from openapi_core.templating.media_types.exceptions import MediaTypeNotFound
 from openapi_core.validation.request.exceptions import ParameterValidationError
 from openapi_core.validation.schemas.exceptions import InvalidSchemaValue
 
-from xchat_sandbox.problems import InvalidValue
+from xchat_sandbox.wire.problems import InvalidValue
 
-# A message quotes the value, which can be as long as a request.
+# Messages quote the value, which may be as long as a request.
 _MAX_LENGTH = 300
 
 
-def media_type_refused(error: Exception) -> bool:
-    """Tell a wrong media type from everything else that can be wrong.
+def is_media_type_error(error: Exception) -> bool:
+    """Return whether an error is about the media type of the body.
 
     :param error: an error of openapi-core.
-    :returns: whether the body has a media type that the operation does not take.
+    :return: whether the operation does not accept the media type.
     """
     return isinstance(error.__cause__, MediaTypeNotFound)
 
 
 def explain(errors: Iterable[Exception], parameters: RequestParameters) -> list[InvalidValue]:
-    """Explain all that openapi-core found.
+    """Explain the errors of openapi-core.
 
-    :param errors: its errors.
+    :param errors: the errors.
     :param parameters: the parameters of the request.
-    :returns: at least one reason for each error.
+    :return: at least one reason for each error.
     """
     return [reason for error in errors for reason in _reasons(error, parameters)]
 
@@ -46,10 +46,10 @@ def _reasons(error: Exception, parameters: RequestParameters) -> list[InvalidVal
 
 def _message(error: Any) -> str:
     if isinstance(error, MediaTypeDeserializeError):
-        # Its own text quotes the body, and fails on one that is not UTF-8.
+        # The message of this error quotes the body, and fails if it is not UTF-8.
         return f"the body is not {error.mimetype}"
     if getattr(error, "validator", None) == "pattern":
-        # The pattern that was applied is not the contract's own, to the letter.
+        # The pattern in openapi-core's message differs from the contract's: see _with_strict_ends.
         return f"{error.instance!r} does not have the form of this value"
     return str(getattr(error, "message", error))
 

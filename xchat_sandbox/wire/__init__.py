@@ -1,0 +1,1 @@
+"""What crosses the wire: JSON, timestamps, problem documents, and the sockets themselves."""
