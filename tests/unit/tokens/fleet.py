@@ -16,8 +16,9 @@ import tempfile
 from airflow.models import variable  # noqa: F401  what the members would import one by one
 from sqlalchemy.orm import configure_mappers
 
-from airflow_provider_xchat import calls, clients  # noqa: F401  likewise
+from airflow_provider_xchat.api import calls  # noqa: F401  likewise
 from airflow_provider_xchat.hooks.xchat import XChatHook
+from airflow_provider_xchat.sending import factory  # noqa: F401  likewise
 from xchat_sandbox import GROUP_ID as GROUP
 
 
