@@ -41,7 +41,7 @@ up: $(READY)
 
 # Many tests wait, so that there may be more workers than cores.
 WORKERS ?= 4
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 test: $(READY)
 	@echo "==> running the tests, with the example DAG in Airflow"

@@ -21,9 +21,6 @@ from airflow_provider_xchat.exceptions import XChatAPIError, XChatError
 from airflow_provider_xchat.hooks.xchat import XChatHook
 from xchat_sandbox import generated_ids, running_sandbox
 
-# All cases run once, at the same time.
-pytestmark = pytest.mark.xdist_group("fault matrix")
-
 DOCUMENT = Path(__file__).parents[3] / "docs" / "errors.md"
 OPERATIONS = ("getChatConversation", "markChatConversationRead")
 MODES = ("sync", "async")
