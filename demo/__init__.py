@@ -1,1 +1,1 @@
-"""``make demo``: Airflow runs the example DAG against the X Chat sandbox."""
+"""Demonstrations: ``make demo`` and ``make up`` run Airflow against the X Chat sandbox."""

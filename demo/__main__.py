@@ -1,9 +1,9 @@
 """
-The demonstration, for a person who has just cloned the project.
+Run the example DAG in Airflow against the sandbox: ``make demo``.
 
-It starts the sandbox on a free loopback port, gives Airflow a temporary home with an SQLite database and a connection
-in an environment variable, whose access token has expired, has Airflow run the example DAG, and shows what happened.
-Nothing is left behind.
+The demo starts the sandbox on a free loopback port. Airflow gets a temporary home with an SQLite database, and a
+connection in an environment variable, whose access token has expired. Airflow runs the example DAG, and the demo prints
+the result. It removes all files at the end.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ def main() -> int:
         print(f"\nThe demo failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped. The sandbox has stopped too, and the temporary folder is gone.", file=sys.stderr)
+        print("\nStopped. The sandbox has stopped, and the temporary folder is removed.", file=sys.stderr)
         return 130
     _report(result, requests, marks)
-    print(f"\nDone in {time.monotonic() - begun:.0f} s. The sandbox has stopped and the temporary folder is gone.")
+    print(f"\nDone in {time.monotonic() - begun:.0f} s. The sandbox has stopped, and the temporary folder is removed.")
     return 0
 
 
 def _environment(home: Path, members: dict[str, Any]) -> dict[str, str]:
-    # Only this connection and this configuration.
+    # No other connection and no other configuration.
     (home / "dags").mkdir()
     shutil.copy(EXAMPLE, home / "dags")
     return {
@@ -79,7 +79,7 @@ def _run_dag(
 
 
 def _group(url: str) -> dict[str, Any]:
-    """Choose a group conversation that the demo's user is in."""
+    """Return a group conversation of the demo's user."""
     conversations = asked(url)["conversations"]
     group: dict[str, Any] = next(c for c in conversations if c["type"] == "group" and c["open_to_default_token"])
     return group
@@ -88,18 +88,18 @@ def _group(url: str) -> dict[str, Any]:
 def _report(result: dict[str, Any], requests: list[dict[str, Any]], marks: dict[str, str]) -> None:
     tasks = result["tasks"]
     summary = tasks["summarize"]["returned"]
-    print(f"\nThe DAG run ended with state {result['state']}:")
+    print(f"\nThe DAG run ended with the state {result['state']}:")
     for task_id, task in tasks.items():
         print(f"    {task_id}: {task['state']}")
-    print("\nWhat was fetched:")
+    print("\nFetched conversation:")
     print(f"    name         {summary['name']}")
     print(f"    members      {', '.join(summary['members'])}")
     print(f"    last update  {summary['last_update']}")
-    print("\nWhat was marked as read:")
+    print("\nMarked as read:")
     for conversation_id, sequence_id in marks.items():
         print(f"    {conversation_id} up to message {sequence_id}")
-    print(f"    X Chat's answer: {json.dumps(tasks['mark_as_read']['returned'])}")
-    print("\nWhat the sandbox saw; the access token had expired, and was refreshed by the first task:")
+    print(f"    X Chat's response: {json.dumps(tasks['mark_as_read']['returned'])}")
+    print("\nRequests to the sandbox (the access token had expired, so the first task refreshed it):")
     for request in requests:
         query = f"?{request['query']}" if request["query"] else ""
         print(f"    {request['method']} {request['path']}{query} -> {request['status']}")

@@ -1,5 +1,5 @@
 """
-Run the example DAG as ``dag.test`` does, in a process whose environment names an AIRFLOW_HOME of its own.
+Run the example DAG with ``dag.test()``, in a process with its own AIRFLOW_HOME.
 
 ``python run_dag.py RESULT_FILE CONF_JSON`` writes the state and the return value of each task as JSON.
 """
@@ -20,8 +20,8 @@ def main(result_file: Path, conf: dict[str, Any]) -> int:
     """
     Run the DAG.
 
-    :param result_file: where the results go
-    :param conf: the run's configuration
+    :param result_file: the file for the results
+    :param conf: configuration of the run
     :return: 0 when the run succeeded
     """
     bag = DagBag()

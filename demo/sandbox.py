@@ -1,4 +1,4 @@
-"""The sandbox that demonstrations talk to, in a process of its own, and what they say to a person meanwhile."""
+"""Run the sandbox in its own process for a demonstration, and print each step."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ __all__ = [
 
 
 class DemoError(Exception):
-    """A step failed; the message says which and why."""
+    """A step failed; the message contains the step and the reason."""
 
 
 def signals_interrupt() -> None:
-    """Have every signal that ends a process do what a Ctrl-C does, so that it takes along what it has started."""
+    """Treat each signal that ends a process like Ctrl-C, so that child processes are stopped, too."""
     for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(stop, _interrupted)
 
@@ -42,7 +42,7 @@ def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 def step(text: str) -> None:
     """
-    Say what comes next.
+    Print the next step.
 
     :param text: the step
     """
@@ -54,13 +54,13 @@ def sandbox(*options: str) -> Iterator[str]:
     """
     Run the sandbox while the context lasts.
 
-    :param options: of its command line
-    :return: a context manager that gives its URL
-    :raises DemoError: when it does not start
+    :param options: options of its command line
+    :return: a context manager that returns the URL of the sandbox
+    :raises DemoError: if the sandbox does not start
     """
     step("starting the X Chat sandbox on a free loopback port")
     command = [sys.executable, "-m", "xchat_sandbox", "--port", "0", *options]
-    # In a session of its own: a Ctrl-C is for us, and it is needed until all others have stopped.
+    # In its own session, so that Ctrl-C does not reach it: the sandbox must run until all other processes have stopped.
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
@@ -68,7 +68,7 @@ def sandbox(*options: str) -> Iterator[str]:
         assert process.stdout is not None
         line = process.stdout.readline()
         if " on http" not in line:
-            raise DemoError(f"the sandbox did not start: {line.strip() or 'it says nothing'}")
+            raise DemoError(f"the sandbox did not start: {line.strip() or 'no output'}")
         url = line.split()[-1]
         print(f"    {url}", flush=True)
         yield url
@@ -83,26 +83,26 @@ def sandbox(*options: str) -> Iterator[str]:
 
 def asked(url: str, body: Mapping[str, Any] | None = None, token: str | None = None, method: str | None = None) -> Any:
     """
-    Ask for JSON.
+    Send a request, and return the JSON of the response.
 
-    :param url: the sandbox's, or Airflow's
-    :param body: to send, as JSON
-    :param token: to send as a bearer token
-    :param method: another HTTP method than GET, or POST with a body
-    :return: the answer
+    :param url: a URL of the sandbox or of Airflow
+    :param body: the request body, sent as JSON
+    :param token: the bearer token
+    :param method: the HTTP method; by default GET, or POST with a body
+    :return: the JSON of the response
     """
     headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, headers, method=method)
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return json.load(response)
 
 
 def granted(url: str) -> dict[str, Any]:
     """
     Sign in at the sandbox.
 
-    :param url: the sandbox's
+    :param url: the URL of the sandbox
     :return: the tokens; the access token has expired
     """
     grant: dict[str, Any] = asked(f"{url}/_sandbox/grants", {"expires_in": 0})
@@ -111,11 +111,11 @@ def granted(url: str) -> dict[str, Any]:
 
 def connection(url: str, grant: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Give the members of an Airflow connection, as JSON has them.
+    Return the fields of an Airflow connection to the sandbox, in Airflow's JSON form.
 
-    :param url: the sandbox's
-    :param grant: what :func:`granted` gave
-    :return: the members
+    :param url: the URL of the sandbox
+    :param grant: the tokens from :func:`granted`
+    :return: the fields
     """
     return {
         "conn_type": "xchat",
@@ -127,19 +127,19 @@ def connection(url: str, grant: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def clean_environment() -> dict[str, str]:
-    """Give this process's environment without what the caller has set for an Airflow of his own."""
+    """Return the environment of this process without its Airflow variables."""
     return {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
 
 
 def run(name: str, command: list[str], environment: dict[str, str], secrets: list[str]) -> None:
     """
-    Run a command to its end.
+    Run a command, and wait for its end.
 
-    :param name: what to call it
+    :param name: name of the command, for the error
     :param command: the command
     :param environment: its environment
-    :param secrets: what must not be shown of its output
-    :raises DemoError: when it fails, with its last lines
+    :param secrets: texts to mask in its output
+    :raises DemoError: if it fails, with its last lines of output
     """
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
@@ -148,4 +148,4 @@ def run(name: str, command: list[str], environment: dict[str, str], secrets: lis
         log = "\n".join(done.stdout.splitlines()[-40:])
         for secret in secrets:
             log = log.replace(secret, "***")
-        raise DemoError(f"{name} ended with status {done.returncode}; its last lines:\n{log}")
+        raise DemoError(f"{name} failed with exit code {done.returncode}. The last lines of its output:\n{log}")

@@ -1,8 +1,9 @@
 """
-A whole Airflow on this machine to try the provider in, until Ctrl-C: ``make up``.
+Run Airflow's web UI with the provider and the sandbox on this machine, until Ctrl-C: ``make up``.
 
-It starts the sandbox and ``airflow standalone`` in a temporary AIRFLOW_HOME, with the example DAGs and a connection
-whose token expires every few minutes, and says where to log in. Nothing is left behind: neither files nor processes.
+The command starts the sandbox and ``airflow standalone`` in a temporary AIRFLOW_HOME, with the example DAGs and a
+connection whose token expires every two minutes. It prints the URL and the login. At the end, it stops all processes
+and removes all files.
 """
 
 from __future__ import annotations
@@ -33,20 +34,20 @@ from demo.sandbox import DemoError, asked, clean_environment, connection, grante
 EXAMPLES = Path(__file__).resolve().parent.parent / "airflow_provider_xchat" / "example_dags"
 PORT = 8080
 
-# Seconds that an access token of the sandbox lives: a person is to see tokens rotate.
+# Lifetime of an access token in seconds; short, so that users see tokens rotate.
 _TOKEN_LIFETIME = 120
-# Seconds that Airflow may take to start, and its processes to stop when they are asked to.
+# Maximum seconds for the start of Airflow, and for the shutdown of its processes.
 _START, _STOP = 120, 20
 
 
 def main() -> int:
     """
-    Run until a signal comes.
+    Run until a signal arrives.
 
-    :return: 0 after a signal, 1 when something does not start or ends by itself
+    :return: 0 after a signal, 1 if a process does not start or ends by itself
     """
-    parser = ArgumentParser(prog="make up", description="Airflow with the provider, against an X Chat sandbox.")
-    parser.add_argument("--port", type=int, help=f"Airflow's port; by default {PORT}, or a free one")
+    parser = ArgumentParser(prog="make up", description="Run Airflow with the provider against an X Chat sandbox.")
+    parser.add_argument("--port", type=int, help=f"port of Airflow; by default {PORT}, or a free one if it is in use")
     options = parser.parse_args()
     signals_interrupt()
     try:
@@ -60,7 +61,7 @@ def main() -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped. All processes have ended and the temporary folder is gone.", file=sys.stderr)
+        print("\nStopped. All processes have ended, and the temporary folder is removed.", file=sys.stderr)
         return 0
 
 
@@ -82,7 +83,7 @@ def _airflow(home: Path, url: str, port: int) -> Iterator[subprocess.Popen[bytes
             cwd=home,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # A Ctrl-C reaches us alone; Airflow's processes are then stopped in order, and to the last one.
+            # Ctrl-C reaches only this process, which then stops all of Airflow's processes in order.
             start_new_session=True,
         )
     try:
@@ -97,7 +98,7 @@ def _airflow(home: Path, url: str, port: int) -> Iterator[subprocess.Popen[bytes
 
 
 def _environment(home: Path, port: int) -> dict[str, str]:
-    # Standalone starts its servers by the command "airflow".
+    # "airflow standalone" starts its servers with the command "airflow".
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return {
         **clean_environment(),
@@ -116,18 +117,18 @@ def _environment(home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
-        # So that DAGs that a person puts there are found soon.
+        # Airflow finds the DAGs that a user adds within seconds.
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
     }
 
 
 def _store_connection(home: Path, url: str, environment: dict[str, str]) -> None:
-    """Put it where the web UI shows it."""
+    """Store it in the database, where the web UI shows it."""
     step("storing the connection xchat_default")
     grant = granted(url)
     file = home / "connections.json"
     file.touch(mode=0o600)
-    # The Test button of Airflow 3.3.1 and 3.3.2 wants a port, which nothing else looks at (apache/airflow#73298).
+    # The Test button of Airflow 3.3.1 and 3.3.2 requires a port; nothing else uses it (apache/airflow#73298).
     file.write_text(json.dumps({"xchat_default": {**connection(url, grant), "port": 0}}))
     command = [sys.executable, "-m", "airflow", "connections", "import", str(file)]
     run("airflow connections import", command, environment, [grant["access_token"], grant["refresh_token"]])
@@ -148,7 +149,7 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], home: Path, url: str) 
 
 def _wait_for_its_end(process: subprocess.Popen[bytes], home: Path) -> NoReturn:
     status = process.wait()
-    raise DemoError(f"airflow standalone ended by itself with status {status}; {_last_lines(home)}")
+    raise DemoError(f"airflow standalone ended by itself with exit code {status}; {_last_lines(home)}")
 
 
 def _say(home: Path, url: str, port: int, password: str) -> None:
@@ -160,14 +161,14 @@ sandbox   {url}/_sandbox/conversations
 DAGs      {home}/dags
 logs      {home}/logs
 
-Trigger example_xchat_conversation, or change a group and see example_xchat_watch_updates run within a minute:
+Trigger example_xchat_conversation. Or change a group: example_xchat_watch_updates then runs within a minute:
     curl -X POST {url}/_sandbox/conversations/g9000000000000000201
 The connection xchat_default is under Admin, Connections. Stop with Ctrl-C.""")
     sys.stdout.flush()
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop standalone, and what it leaves: it stops its servers by itself, but not the processes of those."""
+    """Stop "airflow standalone", and the child processes of its servers, which it does not stop itself."""
     ours = _processes(process.pid)
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
@@ -183,7 +184,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _processes(session: int) -> list[psutil.Process]:
-    """Give the processes of a session, and those that its leader's descendants have put into others."""
+    """Return the processes of a session, and the descendants of its leader in other sessions."""
     found = []
     with suppress(psutil.NoSuchProcess):
         found += psutil.Process(session).children(recursive=True)
@@ -196,7 +197,7 @@ def _processes(session: int) -> list[psutil.Process]:
 
 def _last_lines(home: Path) -> str:
     lines = (home / "standalone.log").read_text(errors="replace").splitlines()[-40:]
-    return "\n".join(["its last lines:", *lines])
+    return "\n".join(["the last lines of its output:", *lines])
 
 
 def _port(wanted: int | None) -> int:
@@ -204,7 +205,7 @@ def _port(wanted: int | None) -> int:
         with suppress(OSError, OverflowError), socket.create_server(("127.0.0.1", port)) as listener:
             found: int = listener.getsockname()[1]
             return found
-    raise DemoError(f"port {wanted} cannot be listened on; leave --port out for a free one")
+    raise DemoError(f"cannot listen on port {wanted}; leave out --port to use a free port")
 
 
 if __name__ == "__main__":

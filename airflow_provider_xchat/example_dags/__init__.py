@@ -1,1 +1,1 @@
-"""DAGs that show the provider at work."""
+"""Example DAGs of the provider."""

@@ -1,10 +1,10 @@
-"""Read an X Chat conversation with its participants, look at it in a task, and mark it as read."""
+"""Read an X Chat conversation with its participants, summarize it in a task, and mark it as read."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# In Airflow 3 alone, these two come from airflow.sdk.
+# If you need only Airflow 3, import these from airflow.sdk.
 from airflow.providers.common.compat.sdk import Param, dag, task
 
 from airflow_provider_xchat.operators.xchat import GetChatConversationOperator, MarkConversationReadOperator
@@ -15,9 +15,9 @@ from airflow_provider_xchat.operators.xchat import GetChatConversationOperator, 
     catchup=False,
     tags=["example", "xchat"],
     params={
-        "conversation_id": Param("g9000000000000000201", type="string", description="A conversation of yours"),
+        "conversation_id": Param("g9000000000000000201", type="string", description="Id of one of your conversations"),
         "seen_until_sequence_id": Param(
-            "1987654321987654399", type="string", description="Id of the last message that you have read"
+            "1987654321987654399", type="string", description="Id of the last message event that counts as read"
         ),
     },
 )
@@ -31,9 +31,9 @@ def example_xchat_conversation() -> None:
     )
 
     @task
-    def summarize(answer: dict[str, Any]) -> dict[str, Any]:
-        (found,) = answer["data"]
-        users = answer.get("includes", {}).get("users", [])
+    def summarize(response: dict[str, Any]) -> dict[str, Any]:
+        (found,) = response["data"]
+        users = response.get("includes", {}).get("users", [])
         summary = {
             "id": found["id"],
             "name": found.get("group_name", "(no name)"),

@@ -1,16 +1,16 @@
 """
-Act when an X Chat group has changed, in two ways.
+Wait for updates of an X Chat group in two ways.
 
-A sensor waits within a DAG run for a change after the run's beginning; deferred, it holds no worker slot meanwhile. A
-watcher needs no run to wait in: Airflow 3 starts one for each change of the group, and hands over what X said of it.
-Both ask X once a minute; each time costs a request. X tells of groups alone when they were updated.
+A sensor waits inside a DAG run for an update after the start of the run. It is deferred, so it holds no worker slot. An
+asset watcher waits outside of DAG runs: Airflow 3 starts a run for each update of the group, and passes X's response to
+it. Both poll X once a minute, and each poll costs a request. X reports ``updated_at`` only for groups.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-# In Airflow 3 alone, these come from airflow.sdk.
+# If you need only Airflow 3, import these from airflow.sdk.
 from airflow.providers.common.compat.sdk import Asset, Param, dag, task
 
 from airflow_provider_xchat.sensors.xchat import ChatConversationUpdatedSensor
@@ -18,7 +18,7 @@ from airflow_provider_xchat.triggers.xchat import ChatConversationUpdatedTrigger
 
 try:
     from airflow.sdk import AssetWatcher
-except ImportError:  # Airflow 2.11 has no watchers
+except ImportError:  # Airflow 2.11 has no asset watchers
     AssetWatcher = None  # type: ignore[assignment, misc]
 
 GROUP = "g9000000000000000201"
@@ -28,7 +28,7 @@ GROUP = "g9000000000000000201"
     schedule=None,
     catchup=False,
     tags=["example", "xchat"],
-    params={"conversation_id": Param(GROUP, type="string", description="A group of yours")},
+    params={"conversation_id": Param(GROUP, type="string", description="Id of one of your groups")},
 )
 def example_xchat_wait_for_update() -> None:
     conversation = ChatConversationUpdatedSensor(
@@ -42,13 +42,13 @@ def example_xchat_wait_for_update() -> None:
     )
 
     @task
-    def tell(answer: dict[str, Any]) -> str:
-        (found,) = answer["data"]
+    def report(response: dict[str, Any]) -> str:
+        (found,) = response["data"]
         text = f"{found.get('group_name', '(no name)')} was updated at {found['updated_at']}"
         print(text)
         return text
 
-    tell(conversation.output)
+    report(conversation.output)
 
 
 example_xchat_wait_for_update()
@@ -67,12 +67,12 @@ if AssetWatcher is not None:
     @dag(schedule=[group], catchup=False, tags=["example", "xchat"])
     def example_xchat_watch_updates() -> None:
         @task
-        def tell(triggering_asset_events: Any = None) -> list[str]:
-            changes = [event.extra["payload"] for event in triggering_asset_events[group]]
-            texts = [f"{change['conversation_id']} was updated at {change['updated_at']}" for change in changes]
+        def report(triggering_asset_events: Any = None) -> list[str]:
+            updates = [event.extra["payload"] for event in triggering_asset_events[group]]
+            texts = [f"{update['conversation_id']} was updated at {update['updated_at']}" for update in updates]
             print("\n".join(texts))
             return texts
 
-        tell()
+        report()
 
     example_xchat_watch_updates()

@@ -1,19 +1,20 @@
 """
-Keep an X Chat token fresh from one place.
+Refresh an X Chat token in one place.
 
-It is not needed: a task that finds its token about to expire refreshes it, and no two tasks do so at once. It is for
-fleets that would rather have their tokens refreshed by a DAG of its own, where an alarm may hang on a failure. X's
-tokens last for two hours. This DAG replaces one that has less than 90 minutes to go, every half an hour, so that one
-that failed leaves time for another, and no other task ever has to wait for a refresh.
+This DAG is optional: a task refreshes its token when the token expires soon, and only one task refreshes at a time. Use
+this DAG if you prefer one place that refreshes, for example to attach an alert to its failure.
 
-The connection needs a refresh token: ``xchat login --conn-id xchat_default`` puts it there.
+X's tokens expire after two hours. Every half hour, this DAG replaces a token that expires within 90 minutes. So there
+is time for another run if one fails, and no other task has to wait for a refresh.
+
+The connection needs a refresh token, which ``xchat login --conn-id xchat_default`` writes.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-# In Airflow 3 alone, this comes from airflow.sdk.
+# If you need only Airflow 3, import this from airflow.sdk.
 from airflow.providers.common.compat.sdk import dag
 
 from airflow_provider_xchat.operators.xchat import RefreshXChatTokenOperator

@@ -1,4 +1,4 @@
-"""Write many conversations to a file of JSON Lines, and read it in the next task."""
+"""Write many conversations to a file of JSON Lines, and read the file in the next task."""
 
 import json
 

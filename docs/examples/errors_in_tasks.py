@@ -1,4 +1,4 @@
-"""What a @task does about an error: some conversations may be closed to us, everything else is Airflow's."""
+"""Catch the errors of conversations that the account cannot read; all other errors fail the task."""
 
 from airflow.sdk import dag, task
 
@@ -12,11 +12,11 @@ def errors_in_tasks():
     def group_name(conversation_id):
         with XChatHook() as hook:
             try:
-                answer = hook.get_conversation(conversation_id, chat_conversation_fields=["group_name"])
+                response = hook.get_conversation(conversation_id, chat_conversation_fields=["group_name"])
             except (XChatForbiddenError, XChatNotFoundError) as error:
                 print(f"{conversation_id}: {error.title}, request {error.request_id}")
                 return None
-        return answer["data"][0]["group_name"]
+        return response["data"][0]["group_name"]
 
     group_name.expand(conversation_id=["g9000000000000000201", "g9000000000000000203"])
 

@@ -1,4 +1,4 @@
-"""The hook in @task functions: a plain one, and a coroutine that asks for several conversations at once."""
+"""Use the hook in a plain @task, and in a coroutine that fetches several conversations at once."""
 
 import asyncio
 
@@ -13,17 +13,17 @@ def hook_in_tasks():
     @task
     def members(conversation_id):
         with XChatHook() as hook:
-            answer = hook.get_conversation(conversation_id, expansions=["member_ids"], user_fields=["username"])
-        return [user["username"] for user in answer["includes"]["users"]]
+            response = hook.get_conversation(conversation_id, expansions=["member_ids"], user_fields=["username"])
+        return [user["username"] for user in response["includes"]["users"]]
 
     # --8<-- [end:plain]
     # --8<-- [start:coroutine]
-    @task  # coroutines: Airflow 3.2 and later
+    @task  # coroutines need Airflow 3.2 or later
     async def names(conversation_ids):
         async with XChatHook() as hook:
             calls = [hook.aget_conversation(each, chat_conversation_fields=["group_name"]) for each in conversation_ids]
-            answers = await asyncio.gather(*calls)
-        return [answer["data"][0]["group_name"] for answer in answers]
+            responses = await asyncio.gather(*calls)
+        return [response["data"][0]["group_name"] for response in responses]
 
     # --8<-- [end:coroutine]
     # --8<-- [start:mark]

@@ -1,4 +1,4 @@
-"""Fetch many conversations in one task, and go on with those that could be fetched."""
+"""Fetch many conversations in one task, and continue with the fetched ones."""
 
 from airflow.sdk import dag, task
 
@@ -17,7 +17,7 @@ def many_conversations():
 
     @task
     def report(result):
-        names = [answer["data"][0]["group_name"] for answer in result["conversations"].values()]
+        names = [response["data"][0]["group_name"] for response in result["conversations"].values()]
         refused = {identifier: error["type"] for identifier, error in result["errors"].items()}
         return {"names": names, "refused": refused}
 

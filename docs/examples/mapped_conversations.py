@@ -1,4 +1,4 @@
-"""Fetch each conversation of a list in a task of its own."""
+"""Fetch each conversation of a list in its own task."""
 
 from airflow.sdk import dag, task
 
@@ -16,8 +16,8 @@ def mapped_conversations():
     ).expand(conversation_id=listed())
 
     @task
-    def names(answers):
-        found = [conversation for answer in answers for conversation in answer["data"]]
+    def names(responses):
+        found = [conversation for response in responses for conversation in response["data"]]
         return {each["id"]: each.get("group_name", each["type"]) for each in found}
 
     names(conversations.output)

@@ -1,4 +1,4 @@
-"""Mark several conversations as read, each in a task of its own."""
+"""Mark several conversations as read, each in its own task."""
 
 from airflow.sdk import dag, task
 

@@ -1,4 +1,4 @@
-"""Tests of a DAG with pytest, Airflow and the sandbox: no X account, no scheduler, no network."""
+"""Test a DAG with pytest, Airflow and the sandbox, without an X account, a scheduler or a network."""
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag

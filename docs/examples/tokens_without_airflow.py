@@ -1,4 +1,4 @@
-"""Tokens that rotate in a script; several may run at once."""
+"""Refresh tokens in a script; several processes can run at the same time."""
 
 import os
 
@@ -14,5 +14,5 @@ grant = Grant(client_id=os.environ["XCHAT_CLIENT_ID"], refresh_token=os.environ[
 tokens = RotatingTokens(grant, FileTokenStore(os.environ["XCHAT_TOKEN_FOLDER"]), base_url=url)
 
 with Client(url, auth=XChatAuth(tokens)) as client:
-    answer = get_chat_conversation.sync_detailed("g9000000000000000201", client=client)
-print(answer.status_code)
+    response = get_chat_conversation.sync_detailed("g9000000000000000201", client=client)
+print(response.status_code)

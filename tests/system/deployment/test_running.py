@@ -58,7 +58,7 @@ def changed(up, first_run):
 
 def test_a_sensor_waits_deferred_until_the_conversation_changes(up, changed):
     run, updated = changed
-    assert up.ended("example_xchat_wait_for_update", run) == {"wait_for_update": "success", "tell": "success"}
+    assert up.ended("example_xchat_wait_for_update", run) == {"wait_for_update": "success", "report": "success"}
     (conversation,) = up.returned("example_xchat_wait_for_update", run, "wait_for_update")["data"]
     assert (conversation["id"], conversation["updated_at"]) == (OTHER_GROUP_ID, updated[OTHER_GROUP_ID])
 
@@ -67,8 +67,8 @@ def test_a_change_of_a_watched_conversation_starts_a_run(up, changed):
     _, updated = changed
     up.until(lambda: up.runs("example_xchat_watch_updates"))
     (run,) = (each["dag_run_id"] for each in up.runs("example_xchat_watch_updates"))
-    assert up.ended("example_xchat_watch_updates", run) == {"tell": "success"}
+    assert up.ended("example_xchat_watch_updates", run) == {"report": "success"}
     moment = datetime.fromisoformat(updated[GROUP_ID])
-    assert up.returned("example_xchat_watch_updates", run, "tell") == [
+    assert up.returned("example_xchat_watch_updates", run, "report") == [
         f"{GROUP_ID} was updated at {moment.isoformat()}"
     ]

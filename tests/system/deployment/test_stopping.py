@@ -33,6 +33,6 @@ def test_ctrl_c_stops_everything(up, written):
     assert len(processes) > 5
     os.killpg(up.process.pid, signal.SIGINT)
     assert up.process.wait(90) == 0
-    assert "All processes have ended and the temporary folder is gone." in up.printed
+    assert "All processes have ended, and the temporary folder is removed." in up.printed
     assert [process for process in processes if process.is_running()] == []
     assert not home.exists()

@@ -26,11 +26,11 @@ OPERATIONS = ("getChatConversation", "markChatConversationRead")
 MODES = ("sync", "async")
 
 REFUSED, SERVER, CUT_OFF = "another 3xx or 4xx", "5xx", "connection refused, closed or cut off"
-NEAR, BLIND = "429, reset within `rate_limit_wait`", "429, no reset that can be believed"
+NEAR, BLIND = "429, reset within `rate_limit_wait`", "429 without a plausible reset"
 CAPPED = "429 `usage-capped`"
 LATE = "5xx, `retry-after` beyond the deadline"
-NOT_JSON, ENDLESS = "2xx that is not a JSON object", "an answer that does not end before the deadline"
-BESIDE = "2xx with problems beside the data"
+NOT_JSON, ENDLESS = "2xx that is not a JSON object", "a response that does not end before the deadline"
+BESIDE = "2xx with partial errors"
 # With a reset 10 minutes after the fault is queued, which may be long after this module was imported.
 FAR = {"x-rate-limit-remaining": "0"}
 RAW = {"x-rate-limit-limit": None, "x-rate-limit-remaining": None, "x-rate-limit-reset": None}
@@ -44,7 +44,7 @@ def body(text, **members):
     return {"kind": "body", "body": text, **members}
 
 
-# The row of the document, and the fault; for the last two rows of "problems in place of data", the row that applies.
+# The row of the document, and the fault. A 2xx with errors and no data has the row that the document refers to.
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"400 {form}": ("400", status(400, form=form)) for form in ("legacy", "flat", "html", "empty")},
     "400 invalid-request": ("400", status(400, problem="invalid-request")),
@@ -83,7 +83,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "drop-before": (CUT_OFF, {"kind": "drop-before", "times": None}),
     "drop-after": (CUT_OFF, {"kind": "drop-after", "times": None}),
     "reset": (CUT_OFF, {"kind": "reset", "times": None}),
-    "delay": ("no answer within the connection's `timeout`", {"kind": "delay", "seconds": 30, "times": None}),
+    "delay": ("no response within the connection's `timeout`", {"kind": "delay", "seconds": 30, "times": None}),
     "drip": (ENDLESS, {"kind": "drip", "bytes": 1, "seconds": 0.5, "times": None}),
     "drip-headers": (ENDLESS, {"kind": "drip-headers", "bytes": 1, "seconds": 0.5, "times": None}),
     "truncated": (NOT_JSON, {"kind": "truncated", "times": None}),
