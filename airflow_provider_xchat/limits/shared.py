@@ -120,7 +120,7 @@ class Reservation:
 
     def __init__(self, store: WindowStore) -> None:
         self._store = store
-        self._has_waited = self._is_counted = False
+        self._has_waited = self._is_reserved = self._is_in_flight = False
         self._is_open = True
 
     def settle(self, headers: Mapping[str, str], *, refused: bool) -> Reset:
@@ -190,20 +190,27 @@ class Reservation:
     def give_back(self) -> None:
         """Let another request find out how many are left, and count this one no more for the day."""
         window = self._store.window
-        if self._has_waited and not (self._is_counted and window.day_left is None and not window.is_probing):
-            # A thread may still be reserving it, so whether it is counted is certain only under the lock.
-            self._store.change(lambda window: (window.released() if self._is_counted else window, None))
+        if self._has_waited and (window.is_probing or window.day_left is not None or not self._is_reserved):
+            # A thread may still be reserving it, so whether it is reserved is certain only under the lock.
+            self._store.change(lambda window: (self._released(window), None))
 
     def _acquire(self, window: Window) -> tuple[Window, float | None]:
         if not self._is_open:  # cancelled while a thread waited for the lock
             return window, None
-        window, until = window.acquire(time.time())
-        self._is_counted = until is None
-        return window, until
+        now = time.time()
+        acquired, until = window.acquire(now)
+        self._is_reserved = until is None
+        self._is_in_flight = self._is_reserved and window.counts_in_flight(now)
+        return acquired, until
+
+    def _released(self, window: Window) -> Window:
+        if not self._is_reserved:
+            return window
+        return window.unprobed().landed() if self._is_in_flight else window.unprobed()
 
     def _update_in_memory(self, headers: Mapping[str, str]) -> bool:
         """Update the window of this process alone, where no other process needs to know; return whether it did."""
-        if self._is_counted:
+        if self._is_in_flight:
             return False
         now = time.time()
         read = RateLimitHeaders.from_headers(headers, now, refused=False)
@@ -219,7 +226,7 @@ class Reservation:
         return self._store.change(partial(self._updated, read, now, refused))
 
     def _updated(self, read: RateLimitHeaders, now: float, refused: bool, window: Window) -> tuple[Window, Reset]:
-        window = window.landed() if self._is_counted else window
+        window = window.landed() if self._is_in_flight else window
         updated = window.updated(read, now, refused=refused)
         if not refused or updated.ends_at is None or window.has_given_up(now):
             return updated, Reset()

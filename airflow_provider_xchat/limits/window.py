@@ -49,7 +49,7 @@ class Window:
     :param is_guess: whether ``ends_at`` is our own choice, as X sent no time that can be right
     :param day_left: requests that X said are left of the day; None when it has not said so
     :param day_ends_at: when the day ends (epoch seconds)
-    :param in_flight: requests that were counted and have no response yet
+    :param in_flight: requests without a response yet; counted when few are left of the day
     :param acquired_at: when the last of them was reserved (epoch seconds)
     """
 
@@ -147,7 +147,9 @@ class Window:
         day_left = self._left_of_day(now)
         if day_left is not None and day_left <= 0:
             return self, self.acquired_at + _IN_FLIGHT_SECONDS
-        sent = replace(self, in_flight=self._in_flight(now) + 1, acquired_at=now)
+        sent = self
+        if self.counts_in_flight(now):
+            sent = replace(self, in_flight=self._in_flight(now) + 1, acquired_at=now)
         if self.left is not None:
             return replace(sent, left=self.left - 1), None
         if self.ends_at is not None:
@@ -155,13 +157,21 @@ class Window:
         # The number of requests is unknown, so one goes ahead, and the others wait for its headers.
         return replace(sent, left=0, ends_at=now + PROBE_TIMEOUT_SECONDS, is_reported=False), None
 
+    def counts_in_flight(self, now: float) -> bool:
+        """
+        Return whether requests in flight are counted: when few are left of the day.
+
+        :param now: the time (epoch seconds)
+        """
+        return self.day_left is not None and 0 < self.day_left <= COUNT_BELOW and now < self.day_ends_at
+
     def landed(self) -> Self:
         """Return the window with one request in flight fewer."""
         return replace(self, in_flight=max(self.in_flight - 1, 0))
 
-    def released(self) -> Self:
+    def unprobed(self) -> Self:
         """Return the window after a request that got no response of X; another one may probe for the limit."""
-        return (replace(self, left=None, ends_at=None) if self.is_probing else self).landed()
+        return replace(self, left=None, ends_at=None) if self.is_probing else self
 
     @property
     def is_awaiting_headers(self) -> bool:

@@ -16,7 +16,8 @@ from airflow_provider_xchat.operators.xchat import GetChatConversationOperator
 def waits(**arguments):
     task = GetChatConversationOperator(task_id="get", conversation_id="g1", deferrable=True, **arguments)
     try:
-        task._come_again(XChatRateLimitError.unsent("GET", datetime.now(UTC) + timedelta(minutes=10), is_guess=False))
+        reset = datetime.now(UTC) + timedelta(minutes=10)
+        task._wait_for_reset(XChatRateLimitError.unsent("GET", reset, is_guess=False))
     except BaseException as error:
         return type(error).__name__
 

@@ -53,5 +53,8 @@ def test_counts_and_times_are_all_that_is_known_of_a_limit(limited):
     for key, value in limited.variables().items():
         assert re.fullmatch(r"xchat_rate_limit_[0-9a-f]{16}_(getChatConversation|markChatConversationRead)", key)
         window = json.loads(value)
-        assert window.keys() == {"limit", "left", "ends_at", "told", "refused_since", "is_guess", "written_at"}
+        assert window.keys() == {
+            *("limit", "left", "ends_at", "is_reported", "is_guess", "refused_since", "written_at"),
+            *("day_left", "day_ends_at", "in_flight", "acquired_at"),
+        }
         assert all(each is None or isinstance(each, (bool, int, float)) for each in window.values())

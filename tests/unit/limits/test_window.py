@@ -128,7 +128,7 @@ class TestDay:
     def test_one_without_a_response_is_not_taken_from_the_day(self):
         window = answered(Window(), self.told(1)).acquire(NOW)[0]
         assert wait(window) == 60
-        assert wait(window.released()) is None
+        assert wait(window.landed()) is None
 
     def test_those_that_are_lost_are_forgotten(self):
         window = answered(Window(), self.told(1)).acquire(NOW)[0]

@@ -48,7 +48,7 @@ def failures():
     # Its token has an hour to go, so that others would go on with it.
     RefreshXChatTokenOperator(task_id="still_good", xchat_conn_id="xchat_refusing_page")
     RefreshXChatTokenOperator(task_id="no_refresh_token", xchat_conn_id="xchat_static")
-    RefreshXChatTokenOperator(task_id="no_number", min_remaining="soon", xchat_conn_id="xchat_static")
+    RefreshXChatTokenOperator(task_id="no_number", min_remaining="{{ 'soon' }}", xchat_conn_id="xchat_static")
 
 
 operators()
