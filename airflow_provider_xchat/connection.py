@@ -1,4 +1,4 @@
-"""From an Airflow connection to what a client needs; pure, so that every field is checked in one place."""
+"""Read and check the fields of an Airflow connection. Pure: no network, no Airflow."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ CONN_TYPE = "xchat"
 DEFAULT_HOST = "https://api.x.com"
 DEFAULT_TIMEOUT = 30.0
 
-_MEMBERS = [*CONNECTION_FIELDS, "scope"]
-# What Airflow and others show in place of a secret.
+_EXTRA_FIELDS = [*CONNECTION_FIELDS, "scope"]
+# Airflow shows secrets as asterisks.
 _MASK = re.compile(r"\*{3,}")
 # In seconds, this is the year 5138.
 _EARLIEST_IN_MILLISECONDS = 1e11
 
 
 class AirflowConnection(Protocol):
-    """What is needed of Airflow's ``Connection``, in any of its versions."""
+    """The attributes used of Airflow's ``Connection``, the same in all versions."""
 
     conn_id: Any
     conn_type: Any
@@ -52,14 +52,14 @@ class AirflowConnection(Protocol):
 @dataclass(frozen=True)
 class ConnectionSettings:
     """
-    What a connection says, checked. It has an access token, or a grant, or both.
+    Checked fields of a connection, with an access token, a grant, or both.
 
-    :param base_url: where the API is
+    :param base_url: URL of the API
     :param access_token: the OAuth 2.0 user access token
-    :param timeout: seconds that connecting, or a pause in an answer, may take
-    :param grant: what tokens are rotated with; None for a static token
+    :param timeout: seconds that connecting, or a pause in a response, may take
+    :param grant: the grant for rotating tokens; None for a static token
     :param store: dotted path of a token store; None for Airflow Variables
-    :param store_kwargs: its keyword arguments
+    :param store_kwargs: keyword arguments of the token store
     :param verify: file or folder with the CA certificates to trust; None for the default ones
     """
 
@@ -72,35 +72,35 @@ class ConnectionSettings:
     verify: str | None = None
 
     @classmethod
-    def of(cls, connection: AirflowConnection, conn_id: str | None = None) -> ConnectionSettings:
+    def from_connection(cls, connection: AirflowConnection, conn_id: str | None = None) -> ConnectionSettings:
         """
         Read a connection.
 
-        :param connection: of type ``xchat``
-        :param conn_id: its id, for messages, where the connection itself has a temporary one
+        :param connection: a connection of type ``xchat``
+        :param conn_id: its id for messages, if the connection object has a temporary one
         :return: its settings
-        :raises XChatInputError: when it is of another type, or a field is missing or cannot be used
+        :raises XChatInputError: when the type is another, or a field is missing or invalid
         """
         conn_id = conn_id or str(connection.conn_id)
         name = f"connection {conn_id!r}"
         if connection.conn_type != CONN_TYPE:
-            raise XChatInputError(f"{name} is of type {connection.conn_type!r}; expected one of type {CONN_TYPE!r}")
+            raise XChatInputError(f"{name} has type {connection.conn_type!r}: expected {CONN_TYPE!r}")
         extra = checked_extra(connection.extra_dejson, conn_id)
-        _warn_of_misspelt(extra, name)
+        _warn_about_typos(extra, name)
         grant = _grant(connection, extra, name)
         if not connection.password and grant is None:
             raise XChatInputError(
-                f"{name} has no password; expected the OAuth 2.0 user access token there, or a refresh_token in the"
-                f" extra. This puts both there: {sign_in_command(conn_id, new_client=not connection.login)}"
+                f"{name} has no password: expected the OAuth 2.0 user access token, or a refresh_token in the extra. To"
+                f" sign in and set both: {sign_in_command(conn_id, new_client=not connection.login)}"
             )
         if connection.password and _MASK.fullmatch(str(connection.password)):
-            raise XChatInputError(_masked(name, "password"))
+            raise _masked_error(name, "password")
         return cls(
             base_url=_base_url(connection, name),
             access_token=connection.password or None,
             timeout=_timeout(extra.get("timeout"), name),
             grant=grant,
-            # Not "token_store": Airflow would take that for a secret, and its value out of all logs.
+            # Not named "token_store": Airflow masks values whose key contains "token", in all logs.
             store=_store(extra.get("store"), name),
             store_kwargs=_store_kwargs(extra.get("store_kwargs"), name),
             verify=_verify(extra.get("verify"), name),
@@ -111,32 +111,31 @@ def checked_extra(extra: Any, conn_id: str) -> Mapping[str, Any]:
     """
     Check that a connection's extra is a JSON object.
 
-    :param extra: the extra, as Airflow has parsed it
-    :param conn_id: the connection's id, for messages
+    :param extra: the extra, parsed by Airflow
+    :param conn_id: id of the connection, for messages
     :return: the extra
-    :raises XChatInputError: when it is any other JSON
+    :raises XChatInputError: when it is other JSON
     """
     if not isinstance(extra, Mapping):
-        # It may hold a secret, so it is not shown.
+        # It may contain a secret, so it is not shown.
         raise XChatInputError(
-            f"connection {conn_id!r} has an extra that is JSON but not an object (a {type(extra).__name__}); expected"
-            ' one such as {"refresh_token": "…"}'
+            f"connection {conn_id!r} has an invalid extra (a {type(extra).__name__}): expected a JSON object such as"
+            ' {"refresh_token": "…"}'
         )
     return extra
 
 
-def _warn_of_misspelt(extra: Mapping[str, Any], name: str) -> None:
+def _warn_about_typos(extra: Mapping[str, Any], name: str) -> None:
     for member in extra:
         plain = str(member).rpartition("__")[2].replace("-", "_").lower()
-        likely = get_close_matches(plain, _MEMBERS, 1, 0.8)
-        if likely and member not in _MEMBERS:
-            log.warning("%s has %r in its extra, which means nothing; is it %r?", name, member, likely[0])
+        likely = get_close_matches(plain, _EXTRA_FIELDS, 1, 0.8)
+        if likely and member not in _EXTRA_FIELDS:
+            log.warning("%s has the unknown field %r in its extra: did you mean %r?", name, member, likely[0])
 
 
-def _masked(name: str, field_name: str) -> str:
-    return (
-        f"{name} has only asterisks for {field_name}: what Airflow shows in place of a secret was pasted back; expected"
-        " the secret itself"
+def _masked_error(name: str, field_name: str) -> XChatInputError:
+    return XChatInputError(
+        f"{name} has only asterisks as {field_name}, which Airflow shows instead of secrets: expected the secret itself"
     )
 
 
@@ -146,7 +145,7 @@ def _grant(connection: AirflowConnection, extra: Mapping[str, Any], name: str) -
         return None
     client_id = str(connection.login or "").strip()
     if not client_id:
-        raise XChatInputError(f"{name} has a refresh_token but no login; expected the app's client id there")
+        raise XChatInputError(f"{name} has a refresh_token but no login: expected the app's client id as login")
     return Grant(
         client_id,
         refresh_token,
@@ -162,11 +161,10 @@ def _secret(extra: Mapping[str, Any], member: str, name: str) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, str) and _MASK.fullmatch(value):
-        raise XChatInputError(_masked(name, member))
+        raise _masked_error(name, member)
     if not isinstance(value, str) or not REFRESH_TOKEN.fullmatch(value):
         raise XChatInputError(
-            f"{name} has a {member} that cannot be one; expected text of ASCII characters without spaces and line"
-            " breaks"
+            f"{name} has an invalid {member}: expected ASCII characters without spaces and line breaks"
         )
     return value
 
@@ -175,12 +173,12 @@ def _expires_at(value: Any, name: str) -> float | None:
     seconds = _positive(value)
     if seconds is not None and math.isnan(seconds):
         raise XChatInputError(
-            f"{name} has expires_at {value!r} in its extra; expected a number of seconds since 1970-01-01 UTC"
+            f"{name} has an invalid expires_at {value!r} in its extra: expected seconds since 1970-01-01 UTC"
         )
     if seconds is not None and seconds >= _EARLIEST_IN_MILLISECONDS:
         raise XChatInputError(
-            f"{name} has expires_at {value!r} in its extra, which looks like milliseconds; expected seconds since"
-            f" 1970-01-01 UTC: {seconds / 1000:.0f}"
+            f"{name} has expires_at {value!r} in its extra, which seems to be in milliseconds: expected seconds since"
+            f" 1970-01-01 UTC, such as {seconds / 1000:.0f}"
         )
     return seconds
 
@@ -190,7 +188,7 @@ def _store(value: Any, name: str) -> str | None:
         return None
     if not isinstance(value, str) or "." not in value:
         raise XChatInputError(
-            f"{name} has store {value!r} in its extra; expected the dotted path of a class, such as"
+            f"{name} has an invalid store {value!r} in its extra: expected the dotted path of a class, such as"
             " airflow_provider_xchat.tokens.stores.FileTokenStore"
         )
     return value
@@ -198,7 +196,7 @@ def _store(value: Any, name: str) -> str | None:
 
 def _store_kwargs(value: Any, name: str) -> Mapping[str, Any]:
     parsed = value
-    if isinstance(value, str):  # as the connection form has it
+    if isinstance(value, str):  # from the connection form
         try:
             parsed = json.loads(value or "{}")
         except ValueError:
@@ -206,14 +204,14 @@ def _store_kwargs(value: Any, name: str) -> Mapping[str, Any]:
     if parsed is None and value is None:
         return {}
     if not isinstance(parsed, dict):
-        # It may hold a password, so it is not shown.
+        # It may contain a password, so it is not shown.
         raise XChatInputError(
-            f"{name} has store_kwargs of type {type(value).__name__} in its extra that are no JSON object;"
-            ' expected one such as {"folder": "/var/lib/xchat"}'
+            f"{name} has invalid store_kwargs (a {type(value).__name__}) in its extra: expected a JSON object such as"
+            ' {"folder": "/var/lib/xchat"}'
         )
     for member, text in parsed.items():
         if isinstance(text, str) and _MASK.fullmatch(text):
-            raise XChatInputError(_masked(name, f"{member} in store_kwargs"))
+            raise _masked_error(name, f"{member} in store_kwargs")
     return parsed
 
 
@@ -223,33 +221,30 @@ def _verify(value: Any, name: str) -> str | None:
         return None
     if not isinstance(value, str) or text.lower() == "false":
         raise XChatInputError(
-            f"{name} has verify {value!r} in its extra; expected the path of a file or a folder with the certificates"
-            " (PEM) of a private CA, or nothing for the default ones. Verification cannot be turned off, as tokens"
-            " would go to an unverified host: name the CA's file instead"
+            f"{name} has an invalid verify {value!r} in its extra: expected the path of a file or folder with the"
+            " certificates (PEM) of a private CA, or nothing for the default CAs. Verification cannot be turned off"
         )
     return text
 
 
 def _base_url(connection: AirflowConnection, name: str) -> str:
     host = str(connection.host or DEFAULT_HOST).strip()
-    if "://" not in host:  # a connection given as a URI has its parts in fields of their own
+    if "://" not in host:  # a connection from a URI has the scheme in another field
         host = f"{connection.schema or 'https'}://{host}"
-    port = connection.port or None  # 0 means nothing
+    port = connection.port or None  # 0 stands for no port
     try:
         parts = urlsplit(host)
-        usable = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
+        is_valid = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
         own_port = parts.port
-    except ValueError:  # also for a port that is no number
-        usable = own_port = None
-    if not usable or parts.username or parts.password:
-        # The host may hold credentials, so it is not shown.
-        raise XChatInputError(f"{name} has a host that is no plain http(s) URL; expected one like {DEFAULT_HOST}")
+    except ValueError:  # also for an invalid port
+        is_valid = own_port = None
+    if not is_valid or parts.username or parts.password:
+        # It may contain credentials, so it is not shown.
+        raise XChatInputError(f"{name} has an invalid host: expected an http(s) URL such as {DEFAULT_HOST}")
     if port is not None and own_port is None:
         parts = parts._replace(netloc=f"{parts.netloc.rstrip(':')}:{port}")
     elif port is not None and str(port) != str(own_port):
-        raise XChatInputError(
-            f"{name} has port {own_port} in its host and port {port} in its field port; expected it in one of them"
-        )
+        raise XChatInputError(f"{name} has port {own_port} in host and {port} in port: expected one port")
     return urlunsplit(parts).rstrip("/")
 
 
@@ -258,12 +253,14 @@ def _timeout(value: Any, name: str) -> float:
     if seconds is None:
         return DEFAULT_TIMEOUT
     if math.isnan(seconds):
-        raise XChatInputError(f"{name} has timeout {value!r} in its extra; expected a number of seconds above 0")
+        raise XChatInputError(
+            f"{name} has an invalid timeout {value!r} in its extra: expected a positive number of seconds"
+        )
     return seconds
 
 
 def _positive(value: Any) -> float | None:
-    """Read a number above 0 that may come as text; None when there is none, NaN when it is anything else."""
+    """Return a positive number, which may be a text; None for no value, NaN for an invalid one."""
     if value is None or value == "":
         return None
     try:

@@ -1,41 +1,49 @@
 """
-Every error that this provider raises on purpose.
+Errors of this provider.
 
 ::
 
     XChatError
-    ├── XChatInputError *           what was given cannot be right; nothing was sent
-    ├── XChatConnectionError        no whole answer came: DNS, refused, timeout, cut off
-    ├── XChatAnswerError            an answer came that is none of the API's: not JSON, or JSON of another shape
+    ├── XChatInputError *           invalid argument or connection; nothing was sent
+    ├── XChatConnectionError        no complete response: DNS, refused, timeout, cut off
+    ├── XChatAnswerError            a response that is not the API's: not JSON, or JSON of another shape
     ├── XChatConversationsError     some of many conversations could not be fetched; has errors
-    │   └── XChatConversationsRefusedError *  and another try would end the same for all of them
-    ├── XChatSignInError            xchat login ended without a token; nothing was changed
-    ├── XChatTokenStoreError        the place where rotated tokens are kept cannot be read or written
+    │   └── XChatConversationsRefusedError *  and a retry would fail for all of them
+    ├── XChatSignInError            xchat login got no token; nothing was changed
+    ├── XChatTokenStoreError        the token store cannot be read or written
     │   ├── XChatTokenLostError *   a rotated token could not be saved: sign in again
-    │   └── XChatTokenStoreUnusableError  the store stays as it is until somebody acts, such as for another Fernet key
-    └── XChatAPIError               X answered, and said no; has status and problems
-        ├── XChatBadRequestError *  400: X finds the request wrong
-        ├── XChatAuthError *        401, or a dead refresh token: sign in again
+    │   └── XChatTokenStoreUnusableError  the store must be repaired first, for example its Fernet key
+    └── XChatAPIError               an error response of X; has status and problems
+        ├── XChatBadRequestError *  400: invalid request
+        ├── XChatAuthError *        401, or an invalid refresh token: sign in again
         ├── XChatCreditsError *     402, or a usage cap: the account has no credits left
         ├── XChatForbiddenError *   403: a scope or access is missing, or the account is not in the conversation
         ├── XChatNotFoundError *    404: no such conversation
-        ├── XChatRateLimitError     429, or not sent as the limit is used up; has retry_at
+        ├── XChatRateLimitError     429, or not sent because the rate limit is exhausted; has retry_at
         └── XChatServerError        5xx: X failed
 
-``*`` fails an Airflow task at once, whatever its ``retries``: another try would cost money and end the same.
-What may pass (connections, answers, servers) was tried again by the hook before it is raised; docs/errors.md has the
-table. No error holds a token, a request header or the body of a request.
+``*`` fails an Airflow task without retries: a retry would cost money and fail again. The hook has already retried
+transient errors (connection, answer, server); docs/errors.md has the table. No error holds a token, a request header or
+a request body.
 """
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_xchat.advice import advice_for_credits, advice_for_forbidden, problem_text, sign_in_command
+from airflow_provider_xchat.advice import (
+    Problem,
+    advice_for_credits,
+    advice_for_forbidden,
+    advice_for_unauthorized,
+    problems_text,
+    sign_in_command,
+)
 
 __all__ = [
     "XChatAPIError",
@@ -58,36 +66,27 @@ __all__ = [
     "XChatTokenStoreUnusableError",
 ]
 
-Problem = Mapping[str, Any]
-
 
 class XChatError(AirflowException):
-    """Anything that went wrong with X Chat. All errors survive pickle and copy, such as those of a process pool."""
+    """Base class of all errors; they can be pickled and copied."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # An exception is made again by its constructor, with arguments that not all of ours have kept.
-        return _unpickled, (type(self), self.args, self.__dict__)
-
-
-def _unpickled(kind: type[XChatError], args: tuple[Any, ...], attributes: dict[str, Any]) -> XChatError:
-    error = kind.__new__(kind)
-    error.args = args
-    error.__dict__.update(attributes)
-    return error
+        # The default calls the constructor with args, which do not hold all arguments of ours.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class XChatInputError(XChatError, AirflowFailException):
-    """An argument or the connection cannot be used as it is; nothing was sent."""
+    """Invalid argument or connection; nothing was sent."""
 
 
 class XChatConnectionError(XChatError):
     """
-    No whole answer came; whether X has acted on the request is unknown.
+    No complete response; whether X has processed the request is unknown.
 
-    :param message: what happened
-    :param nothing_sent: whether it is known that X has not got the request
+    :param message: the text of the error
+    :param nothing_sent: whether X certainly has not received the request
     :param request: method and path of the request
-    :param may_pass: whether another attempt may end otherwise; not with a certificate that cannot be verified
+    :param may_pass: whether a retry may succeed; False for a certificate that cannot be verified
     """
 
     def __init__(self, message: str, *, nothing_sent: bool = False, request: str = "", may_pass: bool = True) -> None:
@@ -99,12 +98,12 @@ class XChatConnectionError(XChatError):
 
 class XChatAnswerError(XChatError):
     """
-    A success that is not what the API answers.
+    Successful response that is not one of the API's.
 
     :param message: what was received and what was expected
     :param status: the HTTP status
     :param request: method and path of the request
-    :param request_id: X's name for the request, for its support
+    :param request_id: X's id of the request, for X's support
     """
 
     def __init__(
@@ -118,10 +117,10 @@ class XChatAnswerError(XChatError):
 
 class XChatConversationsError(XChatError):
     """
-    Some of many conversations could not be fetched; the others are kept, and another try asks for these only.
+    Some of many conversations could not be fetched; the others are kept, and a retry fetches only these.
 
-    :param message: what happened
-    :param errors: what went wrong, by conversation id: each an object with ``type``, ``message`` and ``status``
+    :param message: the text of the error
+    :param errors: the errors by conversation id, each an object with ``type``, ``message`` and ``status``
     """
 
     def __init__(self, message: str, errors: Mapping[str, Mapping[str, Any]]) -> None:
@@ -130,56 +129,45 @@ class XChatConversationsError(XChatError):
 
 
 class XChatConversationsRefusedError(XChatConversationsError, AirflowFailException):
-    """The same, and another try would end the same for all of them."""
+    """As :class:`XChatConversationsError`, and a retry would fail for all of them."""
 
 
 class XChatSignInError(XChatError):
-    """The sign-in ended without a token; nothing was changed."""
+    """The sign-in got no token; nothing was changed."""
 
 
 class XChatTokenStoreError(XChatError):
-    """
-    The token store cannot be read or written, or others keep it locked; no token was used up.
-
-    Another try may succeed.
-    """
+    """The token store cannot be read or written, or another process holds its lock; no token was used up."""
 
 
 class XChatTokenStoreUnusableError(XChatTokenStoreError):
-    """
-    The token store holds a text that cannot be read, or does not give back a text that was just saved.
-
-    Nothing was sent. It ends the same until somebody acts, so it is not tried again within the same call.
-    """
+    """The token store holds an unreadable value, or does not return a value just saved; it must be repaired first."""
 
 
 class XChatTokenLostError(XChatTokenStoreError, AirflowFailException):
     """
-    X has rotated the token, and the new one could not be saved: somebody must sign in again.
+    X has rotated the token, and the new one could not be saved: a new sign-in is necessary.
 
-    :param message: what went wrong
-    :param conn_id: the connection
+    :param message: the reason
+    :param conn_id: id of the connection
     """
 
     def __init__(self, message: str, conn_id: str) -> None:
-        super().__init__(f"{message} {_sign_in(conn_id)}")
+        super().__init__(f"{message} To sign in again: {sign_in_command(conn_id)}")
         self.conn_id = conn_id
 
 
 class XChatAPIError(XChatError):
     """
-    X refused a request or failed at it.
+    Error response of X.
 
-    :param status: the HTTP status that says what happened
-    :param problems: what X said, each as the JSON object that came (RFC 7807 or one of X's older forms)
+    :param status: the HTTP status, or the one that the problems of a successful response stand for
+    :param problems: the problems that X reported, as JSON objects (RFC 7807 or one of X's older forms)
     :param request: method and path of the request
-    :param reset_at: when the rate limit is reset, as the answer said it, true or not
-    :param retry_at: when to ask again, where that was told in a way that can be believed
-    :param request_id: X's name for the request, for its support
+    :param reset_at: the rate limit's reset time as X sent it, plausible or not
+    :param retry_at: when to retry; None when X sent no plausible time
+    :param request_id: X's id of the request, for X's support
     """
-
-    #: what to do about it, for the message
-    advice = ""
 
     def __init__(
         self,
@@ -201,12 +189,12 @@ class XChatAPIError(XChatError):
 
     @property
     def problem_type(self) -> str | None:
-        """The ``type`` of the first problem: a URI (RFC 7807); None when X gave none."""
+        """The ``type`` of the first problem, a URI (RFC 7807); None when X sent none."""
         return self._first("type")
 
     @property
     def title(self) -> str | None:
-        """The ``title`` of the first problem; in X's older forms the ``message``."""
+        """The ``title`` of the first problem; its ``message`` in X's older forms."""
         return self._first("title") or self._first("message")
 
     @property
@@ -219,85 +207,71 @@ class XChatAPIError(XChatError):
         return None if value is None else str(value)
 
     def __str__(self) -> str:
-        said = "; ".join(problem_text(problem) for problem in self.problems) or "no details"
-        to = f" to {self.request}" if self.request else ""
-        named = f" (request {self.request_id})" if self.request_id else ""
-        return f"X answered {self.status}{to}: {said}{named}. {self._advice()}".rstrip()
+        request = f" to {self.request}" if self.request else ""
+        request_id = f" (request {self.request_id})" if self.request_id else ""
+        return (
+            f"X answered {self.status}{request}: {problems_text(self.problems)}{request_id}. {self._advice()}".rstrip()
+        )
 
     def _advice(self) -> str:
-        return self.advice
+        return ""
 
 
 class XChatBadRequestError(XChatAPIError, AirflowFailException):
-    """X finds the request wrong, for example a name that it does not know; the same request would end the same."""
+    """Invalid request, for example with an unknown field name; a retry would fail again."""
 
 
 class XChatAuthError(XChatAPIError, AirflowFailException):
-    """The access token, the refresh token or the client is not, or no longer, good: somebody must sign in again."""
+    """Invalid or expired access token, refresh token or client: a new sign-in is necessary."""
 
-    #: the connection whose token it is, where that is known
+    #: id of the connection; None when it is unknown
     conn_id: str | None = None
     #: whether the connection has no refresh token
     is_static: bool = False
 
     def _advice(self) -> str:
-        if any(problem.get("error") in ("invalid_client", "unauthorized_client") for problem in self.problems):
-            return f"X does not take the client id or the client secret: correct them. {_sign_in(self.conn_id)}"
-        if any("error" in problem for problem in self.problems):
-            return f"The refresh token was used up, revoked or has expired. {_sign_in(self.conn_id)}"
-        if self.is_static:
-            return (
-                "The access token is invalid or has expired, and the connection has no refresh token. Put a new token"
-                f" into the password of connection {self.conn_id!r}, or sign in once for tokens that are refreshed:"
-                f" {sign_in_command(self.conn_id, new_client=True)}"
-            )
-        return f"The access token is invalid or has expired. {_sign_in(self.conn_id)}"
+        return advice_for_unauthorized(self.problems, self.conn_id, is_static=self.is_static)
 
 
 class XChatCreditsError(XChatAPIError, AirflowFailException):
-    """The account of the app has no credits left (402), or its usage cap, such as that of a month, is reached (429)."""
+    """The app's account has no credits left (402), or its usage cap, for example of a month, is reached (429)."""
 
     def _advice(self) -> str:
         return advice_for_credits(self.problems)
 
 
 class XChatForbiddenError(XChatAPIError, AirflowFailException):
-    """
-    X refused: a scope or an access level is missing, the account is locked or not in the conversation.
-
-    The advice in its text goes by problem type, ``reason`` and error code.
-    """
+    """A scope or an access level is missing, or the account is locked or not in the conversation."""
 
     def _advice(self) -> str:
         return advice_for_forbidden(self.problems)
 
 
 class XChatNotFoundError(XChatAPIError, AirflowFailException):
-    """There is no such conversation, or the account cannot see it."""
+    """The conversation does not exist, or the account cannot see it."""
 
 
 class XChatRateLimitError(XChatAPIError):
     """
-    The rate limit is used up: X said 429, or it is known that it would, and nothing was sent.
+    The rate limit is exhausted: X returned 429, or the request was not sent because X would.
 
-    ``retry_at`` says when the next request may go; None when X refuses for so long, without saying for how long, that
-    waiting is no use.
+    ``retry_at`` is the time of the next request; None when X has refused for long without a reset time, and waiting is
+    of no use.
     """
 
-    #: whether X was asked at all
+    #: whether the request was held back
     nothing_sent: bool = False
-    #: whether ``retry_at`` is this provider's own choice, as X gave no reset time that can be right
+    #: whether ``retry_at`` is this provider's own choice, as X sent no plausible reset time
     is_guess: bool = False
 
     @classmethod
     def unsent(cls, request: str, retry_at: datetime, *, is_guess: bool) -> Self:
         """
-        Make the error for a request that is kept back.
+        Return the error for a request that is held back.
 
         :param request: method and path
-        :param retry_at: when it may go
-        :param is_guess: whether X has not given that time
-        :return: the error
+        :param retry_at: when it may be sent
+        :param is_guess: whether X has not sent that time
         """
         error = cls(429, request=request, reset_at=None if is_guess else retry_at, retry_at=retry_at)
         error.nothing_sent, error.is_guess = True, is_guess
@@ -309,16 +283,12 @@ class XChatRateLimitError(XChatAPIError):
     def _advice(self) -> str:
         known = self.retry_at or self.reset_at
         if known is None:
-            return "X did not say when the limit resets."
+            return "X sent no reset time."
         moment = known.astimezone(UTC).isoformat(timespec="seconds")
         if self.is_guess:
-            return f"X gave no reset time that can be right, so nothing is sent before {moment}."
-        return f"The limit resets at {moment}."
+            return f"X sent no plausible reset time; the next request is sent at {moment}."
+        return f"The rate limit resets at {moment}."
 
 
 class XChatServerError(XChatAPIError):
-    """X failed; the same request may succeed later."""
-
-
-def _sign_in(conn_id: str | None) -> str:
-    return f"To sign in again: {sign_in_command(conn_id)}"
+    """X failed; a retry may succeed."""

@@ -1,4 +1,4 @@
-"""What Airflow asks a provider about itself. Read at every start of Airflow: this module imports nothing."""
+"""Provider metadata for Airflow, which reads it at every start: this module imports nothing."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ __all__ = ["CONNECTION_FIELDS", "FIELD_BEHAVIOUR", "get_provider_info"]
 
 _INTEGRATION = "X Chat"
 
-#: Fields of the connection form that are kept in the connection's extra. Airflow 3.2 and later read this;
-#: for earlier versions the hook makes its form from it.
+#: fields of the connection form in the connection's extra; Airflow before 3.2 gets them from hooks/connection_form.py
 CONNECTION_FIELDS: dict[str, dict[str, object]] = {
     "refresh_token": {
         "label": "Refresh Token",
         "schema": {"type": ["string", "null"], "format": "password"},
-        "description": "With it, tokens rotate by themselves. Written by: xchat login",
+        "description": "For automatic token rotation. Written by: xchat login",
     },
     "client_secret": {
         "label": "Client Secret",
@@ -27,7 +26,7 @@ CONNECTION_FIELDS: dict[str, dict[str, object]] = {
     "timeout": {
         "label": "Timeout",
         "schema": {"type": ["number", "null"]},
-        "description": "Seconds that connecting, or a pause in an answer, may take. Default 30.",
+        "description": "Seconds that connecting, or a pause in a response, may take. Default 30.",
     },
     "verify": {
         "label": "CA Certificates",
@@ -67,11 +66,7 @@ _ASSET_URIS: dict[str, object] = {
 
 
 def get_provider_info() -> dict[str, object]:
-    """
-    Describe the provider, in the form that Airflow's ``provider_info.schema.json`` sets.
-
-    :return: the description
-    """
+    """Return the provider metadata, as in Airflow's ``provider_info.schema.json``."""
     return {
         "package-name": "airflow-provider-xchat",
         "name": _INTEGRATION,
@@ -106,6 +101,6 @@ def get_provider_info() -> dict[str, object]:
                 "ui-field-behaviour": FIELD_BEHAVIOUR,
             }
         ],
-        # Airflow 3.2 and later; earlier versions pass over it.
+        # Airflow 3.2 and later; earlier versions ignore it.
         "cli": ["airflow_provider_xchat.cli.definition.get_xchat_cli_commands"],
     }

@@ -1,1 +1,1 @@
-"""X's calls and responses: no network, no tokens."""
+"""Requests and responses of the X API: no tokens, no retries."""

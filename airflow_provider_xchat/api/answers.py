@@ -1,7 +1,7 @@
 """
-From an HTTP answer to the dict that an operator returns, or to one of the errors. Pure: no network, no Airflow.
+Read responses: return the JSON, or raise an error. Pure: no network, no Airflow.
 
-X says the same thing in several forms; which ones, and where they were seen, stands at each function.
+X uses several forms for the same thing; each function says which ones, and where they were seen.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from airflow_provider_xchat.advice import NOT_JSON, kind_of
+from airflow_provider_xchat.advice import NOT_JSON, problem_kind, problem_text
 from airflow_provider_xchat.api.storable import read_json, storable_text
 from airflow_provider_xchat.exceptions import (
     XChatAnswerError,
@@ -26,15 +25,25 @@ from airflow_provider_xchat.exceptions import (
     XChatRateLimitError,
     XChatServerError,
 )
+from airflow_provider_xchat.limits.headers import reported_reset
 from airflow_provider_xchat.runtime.redaction import redact, secret_forms
 
-__all__ = ["Answer", "api_error", "cleaned", "conversation_answer", "mark_answer", "problems_of", "request_id_of"]
+__all__ = [
+    "Answer",
+    "api_error",
+    "log_partial_errors",
+    "problems_of",
+    "read_conversation",
+    "read_mark",
+    "request_id_of",
+    "without_secrets",
+]
 
 log = logging.getLogger(__name__)
 
 
 class Answer(Protocol):
-    """What is needed of ``xchat_client.types.Response``."""
+    """HTTP response: the attributes used of ``xchat_client.types.Response``."""
 
     @property
     def status_code(self) -> int:
@@ -42,7 +51,7 @@ class Answer(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers, by names in any case."""
+        """The headers; their names ignore case."""
 
     @property
     def content(self) -> bytes:
@@ -50,14 +59,14 @@ class Answer(Protocol):
 
 
 @dataclass(frozen=True)
-class _Cleaned:
+class _Redacted:
     status_code: int
     headers: Mapping[str, str]
     content: bytes
 
 
-# Shorter texts would take letters out of other words.
-_SHORTEST_SECRET = 6
+# Redacting shorter texts would damage other words.
+_MIN_SECRET_LENGTH = 6
 
 _ERRORS: dict[int, type[XChatAPIError]] = {
     400: XChatBadRequestError,
@@ -68,7 +77,7 @@ _ERRORS: dict[int, type[XChatAPIError]] = {
     429: XChatRateLimitError,
 }
 
-#: ends of problem types that say what happened, for problems without a usable status
+#: status of problem types, for problems without a valid status
 _STATUS_OF_TYPE = {
     "invalid-request": 400,
     "resource-not-found": 404,
@@ -86,22 +95,22 @@ _STATUS_OF_TYPE = {
 }
 
 
-def cleaned(answer: Answer, secrets: Iterable[str]) -> Answer:
+def without_secrets(answer: Answer, secrets: Iterable[str]) -> Answer:
     """
-    Take secrets out of an answer: an error page may repeat the request, and with it the token.
+    Redact secrets in a response, which may repeat the request and its token.
 
-    Everything that goes on from an answer, to errors, logs, XComs, files and events, goes on from what this returns.
+    Errors, logs, XComs, files and events must be made from the returned response only.
 
-    :param answer: the HTTP answer
-    :param secrets: what must not be in it
-    :return: the same answer where it has none of them
+    :param answer: the HTTP response
+    :param secrets: the secrets
+    :return: the response; the same object if it contains no secret
     """
-    secrets = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+    secrets = [secret for secret in secrets if len(secret) >= _MIN_SECRET_LENGTH]
     forms, content = secret_forms(secrets), answer.content
-    told = "\n".join(answer.headers.values())
-    in_headers = any(form in told for form in forms)
+    headers_text = "\n".join(answer.headers.values())
+    in_headers = any(form in headers_text for form in forms)
     in_content = any(form.encode() in content for form in forms)
-    if b"\\u00" in content:  # JSON may have any character so
+    if b"\\u00" in content:  # JSON may escape any character
         text = json.dumps(_json(content), ensure_ascii=False)
         if any(secret in text for secret in secrets):
             in_content, content = True, text.encode("utf-8", "replace")
@@ -110,21 +119,21 @@ def cleaned(answer: Answer, secrets: Iterable[str]) -> Answer:
     for form in forms:
         content = content.replace(form.encode(), b"***")
     headers = {name.lower(): redact(value, secrets) for name, value in answer.headers.items()}
-    return _Cleaned(answer.status_code, headers, content)
+    return _Redacted(answer.status_code, headers, content)
 
 
-def conversation_answer(answer: Answer, request: str) -> dict[str, Any]:
+def read_conversation(answer: Answer, request: str) -> dict[str, Any]:
     """
-    Read the answer of getChatConversation.
+    Read the response of getChatConversation.
 
-    The JSON comes back as it is, with one promise on top: ``data`` is a list. X's documents said an array up to
-    version 2.166 and say a single object since 2.167; when there is nothing to show, ``data`` may be left out.
+    The JSON is returned unchanged, except that ``data`` is always a list. X's documents have an array up to version
+    2.166 and a single object since 2.167; X may leave ``data`` out when there is none.
 
-    :param answer: the HTTP answer
+    :param answer: the HTTP response
     :param request: method and path of the request, for messages
-    :return: the answer's JSON
-    :raises XChatAPIError: when X refused or failed, or sent problems in place of data
-    :raises XChatAnswerError: when a success is not a JSON object
+    :return: the JSON
+    :raises XChatAPIError: when X refused or failed, or sent problems instead of data
+    :raises XChatAnswerError: when a successful response is not a JSON object
     """
     body = _success_body(answer, request)
     data = body.get("data")
@@ -136,15 +145,15 @@ def conversation_answer(answer: Answer, request: str) -> dict[str, Any]:
     return body
 
 
-def mark_answer(answer: Answer, request: str) -> dict[str, Any]:
+def read_mark(answer: Answer, request: str) -> dict[str, Any]:
     """
-    Read the answer of markChatConversationRead.
+    Read the response of markChatConversationRead.
 
-    :param answer: the HTTP answer; any 2xx is a success, as X's tooling answers 201 at times
+    :param answer: the HTTP response; any 2xx is a success, as X sometimes sends 201
     :param request: method and path of the request, for messages
-    :return: the answer's JSON
-    :raises XChatAPIError: when X refused or failed, sent problems in place of data, or did not confirm the mark
-    :raises XChatAnswerError: when a success is not a JSON object
+    :return: the JSON
+    :raises XChatAPIError: when X refused or failed, sent problems instead of data, or did not confirm the mark
+    :raises XChatAnswerError: when a successful response is not a JSON object
     """
     body = _success_body(answer, request)
     data = body.get("data")
@@ -156,25 +165,36 @@ def mark_answer(answer: Answer, request: str) -> dict[str, Any]:
 
 def api_error(answer: Answer, request: str) -> XChatAPIError:
     """
-    Make an error of an answer that says no.
+    Return the error for an error response.
 
-    :param answer: the HTTP answer, no success
+    :param answer: the HTTP response
     :param request: method and path of the request, for messages
-    :return: the error that fits its status, with the problems that it tells
+    :return: the error of its status, with its problems
     """
     return _api_error(answer, _error_problems(answer), request)
 
 
 def problems_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
-    List the problems of a body.
+    Return the problems in a body.
 
     :param body: a JSON object
-    :return: the members of ``errors`` that say something, as objects; empty when there are none
+    :return: the items of ``errors`` as objects, without empty ones
     """
     errors = body.get("errors")
     listed = errors if isinstance(errors, list) else [errors]
     return [item if isinstance(item, dict) else {"title": str(item)} for item in listed if item]
+
+
+def log_partial_errors(logger: Any, body: Mapping[str, Any]) -> None:
+    """
+    Log the problems that X reported together with data.
+
+    :param logger: the logger of the task
+    :param body: the JSON of a successful response
+    """
+    for problem in problems_of(body):
+        logger.warning("X returned partial errors: %s", problem_text(problem))
 
 
 def _success_body(answer: Answer, request: str) -> dict[str, Any]:
@@ -184,11 +204,11 @@ def _success_body(answer: Answer, request: str) -> dict[str, Any]:
     body = _json(answer.content) if answer.content else None
     if isinstance(body, dict):
         return body
-    kind = answer.headers.get("content-type", "no content type")
-    found = "a body that is not JSON" if body is None and answer.content else f"JSON of another shape ({body!r:.60})"
+    content_type = answer.headers.get("content-type", "no content type")
+    found = "a body that is not JSON" if body is None else f"JSON of another shape ({body!r:.60})"
     found = found if answer.content else "an empty body"
     raise XChatAnswerError(
-        f"X answered {status} to {request} with {found} ({kind}); expected a JSON object",
+        f"X answered {status} to {request} with {found} ({content_type}): expected a JSON object",
         status,
         request=request,
         request_id=request_id_of(answer.headers),
@@ -197,21 +217,21 @@ def _success_body(answer: Answer, request: str) -> dict[str, Any]:
 
 def _json(content: bytes) -> Any:
     try:
-        value, was_odd = read_json(content)
+        value, was_replaced = read_json(content)
     except (ValueError, RecursionError):
         return None
-    if was_odd:
+    if was_replaced:
         log.warning(
-            "An answer of X had characters or numbers that cannot be stored (NUL, half of a surrogate pair, NaN); they"
-            " are replaced by U+FFFD and null."
+            "X's response contains values that cannot be stored (NUL, unpaired surrogates, NaN); they are replaced by"
+            " U+FFFD and null."
         )
     return value
 
 
 def _error_problems(answer: Answer) -> list[dict[str, Any]]:
     """
-    Read what an error answer says: RFC 7807 (X's API v2), ``{"errors": [{"code", "message"}]}`` (seen on 401, 403
-    and 429), a flat ``{"code", "message"}`` (X's document), or something that is not X's: a proxy's HTML, nothing.
+    Return the problems of an error response: RFC 7807 (X's API v2), ``{"errors": [{"code", "message"}]}`` (seen on 401,
+    403 and 429), a flat ``{"code", "message"}`` (X's document), or a response not from X, such as a proxy's HTML.
     """
     body = _json(answer.content)
     if not isinstance(body, dict):
@@ -224,44 +244,37 @@ def _error_problems(answer: Answer) -> list[dict[str, Any]]:
 
 def _api_error(answer: Answer, problems: list[dict[str, Any]], request: str) -> XChatAPIError:
     status = answer.status_code
-    if 200 <= status <= 299:  # problems in place of data; what happened stands in them
+    if 200 <= status <= 299:  # problems instead of data
         status = _status_of(problems, status)
     error = _ERRORS.get(status, XChatServerError if 500 <= status <= 599 else XChatAPIError)
-    if status == 429 and any(kind_of(problem) == "usage-capped" for problem in problems):
-        error = XChatCreditsError  # the cap of a month: waiting for a rate limit would cost requests, and end the same
+    if status == 429 and any(problem_kind(problem) == "usage-capped" for problem in problems):
+        error = XChatCreditsError  # a monthly cap: to retry after a rate-limit window would cost requests and fail
     return error(
         status,
         problems,
         request=request,
-        reset_at=_reset_at(answer.headers),
+        reset_at=reported_reset(answer.headers),
         request_id=request_id_of(answer.headers),
     )
 
 
-def _status_of(problems: list[dict[str, Any]], otherwise: int) -> int:
+def _status_of(problems: list[dict[str, Any]], default: int) -> int:
     for problem in problems:
         status = problem.get("status")
         if isinstance(status, int) and 400 <= status <= 599:
             return status
-        kind = kind_of(problem)
+        kind = problem_kind(problem)
         if kind in _STATUS_OF_TYPE:
             return _STATUS_OF_TYPE[kind]
-    return otherwise
-
-
-def _reset_at(headers: Mapping[str, str]) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(int(headers.get("x-rate-limit-reset", "")), UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+    return default
 
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:
     """
-    Return X's own id of a request, or that of the proxy in front; neither is documented.
+    Return the id of a request at X or at the proxy in front of it; neither header is documented.
 
-    :param headers: the response's headers, by names in any case
-    :return: the id, of at most 100 characters; None when there is none
+    :param headers: the headers of the response; their names ignore case
+    :return: the id, at most 100 characters; None when there is none
     """
     for name in ("x-transaction-id", "x-request-id", "cf-ray"):
         if text := headers.get(name):

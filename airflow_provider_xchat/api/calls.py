@@ -1,48 +1,44 @@
 """
-The API's calls, prepared but not sent: what goes into the generated function, and how its answer is read.
+Prepare calls of the API: the arguments of the generated function, and the reader of its response.
 
-A :class:`Call` knows no connection and no thread or event loop, so the hook sends the same one either way.
+A :class:`Call` depends on no connection, thread or event loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import httpx
 from xchat_client.api.chat import get_chat_conversation, mark_chat_conversation_read
 from xchat_client.models import MarkChatConversationReadRequest
 
-from airflow_provider_xchat.api.answers import Answer, cleaned, conversation_answer, mark_answer
+from airflow_provider_xchat.api.answers import Answer, read_conversation, read_mark, without_secrets
 from airflow_provider_xchat.api.inputs import checked_conversation_id, checked_sequence_id
 from airflow_provider_xchat.api.known_names import checked_known_names
-from airflow_provider_xchat.exceptions import XChatConnectionError
-from airflow_provider_xchat.runtime.http_environment import tls_fault
-from airflow_provider_xchat.runtime.redaction import redact
+from airflow_provider_xchat.runtime.transport_errors import transport_errors
 
 if TYPE_CHECKING:
     from xchat_client import Client
 
 __all__ = ["Call", "Secrets", "get_conversation", "mark_conversation_read"]
 
-#: gives the secrets of a connection, which change when its token is refreshed
+#: returns the secrets of a connection, which change with each refresh
 Secrets = Callable[[], Iterable[str]]
 
 
 @dataclass(frozen=True)
 class Call:
     """
-    One request that can be sent.
+    Call of an operation.
 
     :param operation_id: the operationId in X's document
     :param request: method and path, for messages
     :param operation: the generated module of the operation
-    :param conversation_id: the conversation, as it goes into the path
-    :param arguments: the other arguments of its functions, without the client
-    :param read_answer: makes the answer's dict of an answer, or raises
-    :param done: what it has done when it succeeds, for the log
+    :param conversation_id: the conversation in the path
+    :param arguments: the other arguments of the generated functions, without the client
+    :param read_answer: returns the JSON of a response, or raises
+    :param done: the log text for a success
     """
 
     operation_id: str
@@ -55,31 +51,31 @@ class Call:
 
     def send(self, client: Client, secrets: Secrets) -> Answer:
         """
-        Send it once, and wait.
+        Send the request once.
 
-        :param client: where to
-        :param secrets: gives what must not be in the answer
-        :return: the answer, whatever it says, without the secrets
-        :raises XChatConnectionError: when no whole answer came
-        :raises XChatError: when there is no good token to send it with
+        :param client: the generated client
+        :param secrets: returns the secrets to redact in the response
+        :return: the response, of any status
+        :raises XChatConnectionError: when there is no complete response
+        :raises XChatError: when there is no valid token
         """
-        with _transport_errors(self.request, client.base_url, secrets):
+        with transport_errors(self.request, client.base_url, secrets):
             answer = self.operation.sync_detailed(self.conversation_id, client=client, **self.arguments)
-        return cleaned(answer, secrets())
+        return without_secrets(answer, secrets())
 
     async def asend(self, client: Client, secrets: Secrets) -> Answer:
-        """Do what :meth:`send` does, as a coroutine."""
-        with _transport_errors(self.request, client.base_url, secrets):
+        """Do the same as :meth:`send`, as a coroutine."""
+        with transport_errors(self.request, client.base_url, secrets):
             answer = await self.operation.asyncio_detailed(self.conversation_id, client=client, **self.arguments)
-        return cleaned(answer, secrets())
+        return without_secrets(answer, secrets())
 
     def read(self, answer: Answer) -> dict[str, Any]:
         """
-        Read its answer.
+        Read the response.
 
-        :param answer: what :meth:`send` gave
-        :return: the answer's JSON
-        :raises XChatError: as the hook's methods say
+        :param answer: the response
+        :return: the JSON
+        :raises XChatError: as in the hook's methods
         """
         return self.read_answer(answer, self.request)
 
@@ -95,7 +91,7 @@ def get_conversation(
     Prepare getChatConversation.
 
     :return: the call
-    :raises XChatInputError: when an argument cannot be used
+    :raises XChatInputError: when an argument is invalid
     """
     identifier = checked_conversation_id(conversation_id)
     names = {
@@ -103,7 +99,7 @@ def get_conversation(
         "expansions": expansions,
         "user_fields": user_fields,
     }
-    # Those that are not empty: the generated function may lack the other arguments.
+    # Without empty ones: the function that is generated from another document may lack them.
     arguments = {
         argument: checked
         for argument, value in names.items()
@@ -111,7 +107,7 @@ def get_conversation(
     }
     request = f"GET /2/chat/conversations/{identifier}"
     done = f"Conversation {identifier} fetched"
-    return Call("getChatConversation", request, get_chat_conversation, identifier, arguments, conversation_answer, done)
+    return Call("getChatConversation", request, get_chat_conversation, identifier, arguments, read_conversation, done)
 
 
 def mark_conversation_read(conversation_id: Any, seen_until_sequence_id: Any) -> Call:
@@ -119,7 +115,7 @@ def mark_conversation_read(conversation_id: Any, seen_until_sequence_id: Any) ->
     Prepare markChatConversationRead.
 
     :return: the call
-    :raises XChatInputError: when an argument cannot be used
+    :raises XChatInputError: when an argument is invalid
     """
     identifier = checked_conversation_id(conversation_id)
     sequence_id = checked_sequence_id(seen_until_sequence_id)
@@ -127,28 +123,5 @@ def mark_conversation_read(conversation_id: Any, seen_until_sequence_id: Any) ->
     request = f"POST /2/chat/conversations/{identifier}/read"
     done = f"Conversation {identifier} marked as read up to {sequence_id}"
     return Call(
-        "markChatConversationRead", request, mark_chat_conversation_read, identifier, arguments, mark_answer, done
+        "markChatConversationRead", request, mark_chat_conversation_read, identifier, arguments, read_mark, done
     )
-
-
-@contextmanager
-def _transport_errors(request: str, base_url: str, secrets: Secrets) -> Iterator[None]:
-    """Turn what httpx raises into an error of ours, without its cause: h11 quotes what it could not read."""
-    try:
-        yield
-    except httpx.TimeoutException as error:
-        kind = type(error).__name__
-        raise XChatConnectionError(
-            f"no answer to {request} in time from {base_url} ({kind}); see timeout in the connection",
-            nothing_sent=isinstance(error, (httpx.ConnectTimeout, httpx.PoolTimeout)),
-            request=request,
-        ) from None
-    except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
-        fault = tls_fault(error)
-        said = fault or f"{type(error).__name__}: {redact(str(error), secrets())}"
-        raise XChatConnectionError(
-            f"no whole answer to {request} from {base_url}: {said}",
-            nothing_sent=isinstance(error, (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.InvalidURL)),
-            request=request,
-            may_pass=fault is None,
-        ) from None

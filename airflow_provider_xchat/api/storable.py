@@ -1,7 +1,7 @@
 """
-Makes JSON storable: what a JSON reader lets through, and databases and other readers refuse. Pure.
+Replace values in JSON that Python reads, but databases and other readers refuse. Pure.
 
-Postgres stores no NUL character and no lone half of a surrogate pair, and NaN and Infinity are no JSON.
+Postgres cannot store NUL characters and unpaired surrogates, and NaN and Infinity are not JSON.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import Any
 
 __all__ = ["read_json", "storable_text"]
 
-_ODD_TEXT = re.compile("[\x00\ud800-\udfff]")
-# Whether a body may have any of that: to look for it takes a hundredth of the time of reading the body.
-_MAYBE_ODD = re.compile(rb"\x00|\\u0000|\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|NaN|Infinity|[eE]\+?[0-9]{3}")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# Matches bodies that may contain such values; a search takes a hundredth of the time of reading the body.
+_MAYBE_UNSTORABLE = re.compile(rb"\x00|\\u0000|\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|NaN|Infinity|[eE]\+?[0-9]{3}")
 
 
 def read_json(content: bytes) -> tuple[Any, bool]:
     """
-    Read JSON, and replace what cannot be stored: characters by U+FFFD, numbers that are none by null.
+    Read JSON, and replace values that cannot be stored: characters by U+FFFD, NaN and Infinity by null.
 
     :param content: the JSON
     :return: its value, and whether anything was replaced
-    :raises ValueError: when it is no JSON
+    :raises ValueError: when it is not JSON
     """
     value = json.loads(content)
-    if not _MAYBE_ODD.search(content):
+    if not _MAYBE_UNSTORABLE.search(content):
         return value, False
     storable = _storable(value)
     return storable, repr(storable) != repr(value)
@@ -38,9 +38,9 @@ def storable_text(text: str) -> str:
     Replace the characters of a text that cannot be stored.
 
     :param text: the text
-    :return: the text with U+FFFD in place of each
+    :return: the text with U+FFFD instead of each
     """
-    return _ODD_TEXT.sub("\ufffd", text)
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def _storable(value: Any) -> Any:

@@ -1,1 +1,1 @@
-"""The assets that DAGs of X Chat read."""
+"""Assets of X Chat."""

@@ -17,37 +17,35 @@ __all__ = ["conversation_uri", "convert_asset_to_openlineage", "create_asset", "
 
 def conversation_uri(conversation_id: str | int) -> str:
     """
-    Give the URI of a conversation.
+    Return the URI of a conversation.
 
     :param conversation_id: as in ``GetChatConversationOperator``
-    :return: the URI
-    :raises XChatInputError: when it is no conversation id
+    :raises XChatInputError: when the id is invalid
     """
     return f"xchat://conversation/{checked_conversation_id(conversation_id)}"
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
     """
-    Check a URI, and write it as :func:`conversation_uri` does; Airflow calls this for each asset of the scheme.
+    Check a URI, and return it in normal form; Airflow calls this for each asset of the scheme.
 
     :param uri: the URI
-    :return: the URI of the same conversation
+    :return: the URI as :func:`conversation_uri` returns it
     :raises ValueError: when it is not the URI of a conversation
     """
     identifier = uri.path.removeprefix("/") if uri.netloc == "conversation" and not (uri.query or uri.fragment) else ""
     try:
         return urlsplit(conversation_uri(identifier))
     except XChatInputError:
-        raise ValueError(f"expected xchat://conversation/<conversation id>, not {uri.geturl()!r}") from None
+        raise ValueError(f"Invalid URI {uri.geturl()!r}: expected xchat://conversation/<conversation id>") from None
 
 
 def create_asset(*, conversation_id: str | int, extra: dict[str, Any] | None = None) -> Asset:
     """
-    Make the asset of a conversation; Airflow calls this for hook lineage.
+    Return the asset of a conversation; Airflow calls this for hook lineage.
 
     :param conversation_id: the conversation
-    :param extra: what else to keep with it
-    :return: the asset
+    :param extra: the extra of the asset
     """
     from airflow.providers.common.compat.assets import Asset
 
@@ -56,7 +54,7 @@ def create_asset(*, conversation_id: str | int, extra: dict[str, Any] | None = N
 
 def convert_asset_to_openlineage(asset: Asset, lineage_context: object) -> Dataset:  # noqa: ARG001  Airflow's signature
     """
-    Convert an asset to a dataset of OpenLineage; Airflow's OpenLineage provider calls this, and drops assets without.
+    Convert an asset to an OpenLineage dataset; Airflow's OpenLineage provider calls this.
 
     :param asset: the asset of a conversation
     :param lineage_context: the hook or operator that has read it

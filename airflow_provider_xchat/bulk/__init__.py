@@ -1,1 +1,1 @@
-"""Many conversations in one task."""
+"""Fetch many conversations in one task."""

@@ -1,7 +1,7 @@
 """
-What a task has fetched so far, kept where its next try or its return from a deferral finds it.
+Checkpoint of a task: records that it has fetched, for its next try or its return from a deferral.
 
-Records are JSON objects, one to a line. A process that is killed loses no more than what was under way.
+Records are JSON objects, one per line. A killed process loses only the requests in flight.
 """
 
 from __future__ import annotations
@@ -16,35 +16,36 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_provider_xchat.bulk.output_files import is_local, whole_file
+from airflow_provider_xchat.api.inputs import utc_datetime
+from airflow_provider_xchat.bulk.output_files import atomic_file, is_local
 from airflow_provider_xchat.runtime.supervisor import one_request_at_a_time
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
-__all__ = ["Progress", "progress_of"]
+__all__ = ["Checkpoint", "open_checkpoint"]
 
 log = logging.getLogger(__name__)
 
 Record = Mapping[str, Any]
 
-# The state store is for small values (characters, all of them ASCII), and in Airflow's database: no more than 10 MB.
-_CHUNK = 40_000
-_MOST_CHUNKS = 250
-# Objects in a bucket are written whole each time.
-_OBJECT = 1_000_000
-# How long what was fetched is kept for a retry: it is personal data.
-_KEPT_FOR = timedelta(days=7)
-# How the names of such files and folders end.
+# Characters, all of them ASCII, of a value in the task's state store, and the limit of 10 MB in Airflow's database.
+_STATE_CHUNK_SIZE = 40_000
+_MAX_STATE_CHUNKS = 250
+# Each write replaces a whole object.
+_OBJECT_CHUNK_SIZE = 1_000_000
+# How long a checkpoint is kept: it contains personal data.
+_RETENTION = timedelta(days=7)
+# End of the names of checkpoint files and folders.
 _PARTIAL = re.compile(r"\.[0-9a-f]{16}\.partial")
 
 
-class Progress:
+class Checkpoint:
     """
-    The records of a task.
+    Checkpoint of a task.
 
-    :param lines: where they are kept until the task is done
-    :param output: where they go then; None to leave them to the caller
+    :param lines: the storage of the records
+    :param output: the output file; None if the task has none
     """
 
     def __init__(self, lines: _Lines, output: ObjectStoragePath | None) -> None:
@@ -52,14 +53,14 @@ class Progress:
         self._output = output
 
     @property
-    def is_kept(self) -> bool:
-        """Whether all records that were added are there for the task's next try, or its return from a wait."""
-        return self._lines.are_kept
+    def is_complete(self) -> bool:
+        """Whether all records that were added are saved for the task's next try or its return from a deferral."""
+        return self._lines.are_complete
 
     def records(self) -> Iterator[Record]:
-        """Give what was kept, by this try or earlier ones, in its order."""
+        """Yield the records that this try and earlier ones have saved, in their order."""
         for line in self._lines.read():
-            # A process that was killed while it wrote leaves half a line.
+            # A process that is killed while it writes leaves an incomplete line.
             with suppress(ValueError):
                 record = json.loads(line)
                 if isinstance(record, dict) and "conversation_id" in record:
@@ -67,44 +68,43 @@ class Progress:
 
     def add(self, records: Iterable[Record]) -> None:
         """
-        Keep more.
+        Save records.
 
         :param records: JSON objects with a ``conversation_id``
-        :raises Exception: whatever the place raises when it cannot be written
+        :raises Exception: any of the storage, when it cannot be written
         """
         self._lines.append("".join(json.dumps(record) + "\n" for record in records))
 
     def write_output(self, records: Iterable[Record]) -> None:
         """
-        Write the output, if there is one; it is there when it is complete, and not before.
+        Write the output file, if there is one; it appears only when it is complete.
 
         :param records: one for each conversation
         """
         if self._output is not None:
-            older = " in place of an older file" if self._output.fs.exists(self._output.path) else ""
+            replaced = ", replacing an older file" if self._output.fs.exists(self._output.path) else ""
             lines = 0
-            with whole_file(self._output) as file:
+            with atomic_file(self._output) as file:
                 for record in records:
                     file.write(json.dumps(record) + "\n")
                     lines += 1
-            log.info("%d lines written to %s%s", lines, self._output, older)
+            log.info("%d lines written to %s%s", lines, self._output, replaced)
 
-    def forget(self) -> None:
-        """Remove what was kept; when that fails, it is only logged, as the task is done."""
+    def delete(self) -> None:
+        """Delete the checkpoint; a failure is only logged, as the task is done."""
         try:
             self._lines.clear()
-        except Exception as error:  # noqa: BLE001  whatever the place raises
-            log.warning("what was kept for a retry could not be removed: %s: %s", type(error).__name__, error)
+        except Exception as error:  # noqa: BLE001  any of the storage
+            log.warning("Cannot delete the checkpoint: %s: %s", type(error).__name__, error)
 
 
-def progress_of(context: Context, output: ObjectStoragePath | None) -> Progress:
+def open_checkpoint(context: Context, output: ObjectStoragePath | None) -> Checkpoint:
     """
-    Give the progress of a task.
+    Open the checkpoint of a task.
 
-    :param context: the task's
-    :param output: where its result goes; None for XCom
-    :return: what was kept beside the output, else in the task's state store (Airflow 3.3); before, without an output,
-        nothing is kept
+    :param context: the context of the task
+    :param output: the output file; None if the task has none
+    :return: a checkpoint beside the output, else in the task's state store (Airflow 3.3), else one that saves nothing
     """
     ti = context["ti"]
     parts = (ti.dag_id, ti.run_id, ti.task_id, str(ti.map_index))
@@ -114,40 +114,35 @@ def progress_of(context: Context, output: ObjectStoragePath | None) -> Progress:
         state = context.get("task_state_store")
         if state is None:
             log.warning(
-                "What is fetched is not kept for a retry: set output_path, or use Airflow 3.3 or later. The task waits"
-                " for rate limits in its worker slot."
+                "No checkpoint: a retry fetches all conversations again, and the task waits for rate limits in its"
+                " worker slot. Set output_path, or use Airflow 3.3 or later."
             )
-        lines = _NoLines() if state is None else _ChunkedLines(_StateChunks(state), _MOST_CHUNKS)
+        lines = _NoLines() if state is None else _ChunkedLines(_StateChunks(state), _MAX_STATE_CHUNKS)
     else:
         _remove_expired(output)
         if is_local(output):
             lines = _LocalLines(Path(output.path + f".{key}.partial"))
         else:
             lines = _ChunkedLines(_ObjectChunks(output.parent / f"{output.name}.{key}.partial"))
-    return Progress(lines, output)
+    return Checkpoint(lines, output)
 
 
 def _remove_expired(output: ObjectStoragePath) -> None:
-    """Remove what tasks have left beside the output that failed and were never tried again."""
-    before = datetime.now(UTC) - _KEPT_FOR
+    """Delete old checkpoints beside the output, from tasks that failed and were not retried."""
+    before = datetime.now(UTC) - _RETENTION
     try:
         files = output.fs
         for name in files.ls(output.parent.path, detail=False):
-            if _PARTIAL.search(name) and all(_modified(files, each) < before for each in files.find(name)):
+            if _PARTIAL.search(name) and all(utc_datetime(files.modified(each)) < before for each in files.find(name)):
                 files.rm(name, recursive=True)
     except FileNotFoundError:
-        pass  # nothing was ever written there
-    except Exception as error:  # noqa: BLE001  whatever the place raises; what has to be read and written raises itself
-        log.warning("what earlier tasks have left could not be removed: %s: %s", type(error).__name__, error)
-
-
-def _modified(files: Any, name: str) -> datetime:
-    modified: datetime = files.modified(name)
-    return modified if modified.tzinfo else modified.replace(tzinfo=UTC)
+        pass  # a new folder
+    except Exception as error:  # noqa: BLE001  any of the storage; necessary reads and writes raise later
+        log.warning("Cannot delete old checkpoints: %s: %s", type(error).__name__, error)
 
 
 class _Lines(Protocol):
-    are_kept: bool
+    are_complete: bool
 
     def read(self) -> Iterator[str]: ...
 
@@ -157,13 +152,9 @@ class _Lines(Protocol):
 
 
 class _NoLines:
-    """
-    Nothing is kept.
+    """Saves nothing: Airflow before 3.3 has only Variables, which all who may see Variables could read."""
 
-    Airflow before 3.3 has no place for it but Variables, which anybody who may see them could read.
-    """
-
-    are_kept = False
+    are_complete = False
 
     def read(self) -> Iterator[str]:
         return iter(())
@@ -176,11 +167,11 @@ class _NoLines:
 
 
 class _LocalLines:
-    are_kept = True
+    are_complete = True
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._begun = False
+        self._has_written = False
 
     def read(self) -> Iterator[str]:
         with suppress(FileNotFoundError), self._path.open(encoding="utf-8") as file:
@@ -189,16 +180,16 @@ class _LocalLines:
     def append(self, text: str) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
-            # Ends the line that a killed process may have left unfinished.
-            file.write(text if self._begun else "\n" + text)
-        self._begun = True
+            # End the incomplete line of a killed process.
+            file.write(text if self._has_written else "\n" + text)
+        self._has_written = True
 
     def clear(self) -> None:
         self._path.unlink(missing_ok=True)
 
 
 class _Chunks(Protocol):
-    """Texts under numbers, each written all or nothing."""
+    """Numbered texts, each written atomically."""
 
     size: int
 
@@ -211,19 +202,19 @@ class _Chunks(Protocol):
 
 class _ChunkedLines:
     """
-    Lines in chunks: the last one is written anew until it is full, and a line may go on in the next one.
+    Lines in chunks: the last chunk is replaced until it is full, and a line may continue in the next one.
 
     :param chunks: the chunks
-    :param most: how many there may be; what does not fit is not kept
+    :param max_chunks: their maximum number; further lines are not saved
     """
 
-    def __init__(self, chunks: _Chunks, most: int | None = None) -> None:
+    def __init__(self, chunks: _Chunks, max_chunks: int | None = None) -> None:
         self._chunks = chunks
-        self._most = most
+        self._max_chunks = max_chunks
         self._number = 0
         self._last = ""
         self._ends_with_a_line = False
-        self.are_kept = True
+        self.are_complete = True
 
     def read(self) -> Iterator[str]:
         number, rest = 0, ""
@@ -236,7 +227,7 @@ class _ChunkedLines:
             self._number, self._last, self._ends_with_a_line = number, "", False
 
     def append(self, text: str) -> None:
-        # Ends the line that a killed process, or a write that failed, may have left unfinished.
+        # End the incomplete line of a killed process or a failed write.
         rest = text if self._ends_with_a_line else "\n" + text
         self._ends_with_a_line = False
         while rest and not self._is_full():
@@ -249,22 +240,23 @@ class _ChunkedLines:
         self._ends_with_a_line = not rest
 
     def _is_full(self) -> bool:
-        if self._most is None or self._number < self._most:
+        if self._max_chunks is None or self._number < self._max_chunks:
             return False
-        if self.are_kept:
-            log.warning("no more than %d bytes are kept for a retry; use output_path", self._most * self._chunks.size)
-            self.are_kept = False
+        if self.are_complete:
+            size = self._max_chunks * self._chunks.size
+            log.warning("Checkpoint full (%d bytes): a retry fetches the rest again. Set output_path", size)
+            self.are_complete = False
         return True
 
     def clear(self) -> None:
-        # From the end, so that what is left after a failure is found.
+        # From the last, so that a retry finds the others after a failure.
         for number in range(self._number, -1, -1):
             self._chunks.delete(number)
 
 
 class _StateChunks:
-    # In dag.test(), Airflow 3.3 has nobody to ask while it answers another thread.
-    size = _CHUNK
+    # In dag.test() of Airflow 3.3, concurrent requests of two threads fail, hence one_request_at_a_time.
+    size = _STATE_CHUNK_SIZE
 
     def __init__(self, state: Any) -> None:
         self._state = state
@@ -276,7 +268,7 @@ class _StateChunks:
 
     def put(self, number: int, text: str) -> None:
         with one_request_at_a_time():
-            self._state.set(f"xchat_progress_{number}", text, retention=_KEPT_FOR)
+            self._state.set(f"xchat_progress_{number}", text, retention=_RETENTION)
 
     def delete(self, number: int) -> None:
         with one_request_at_a_time():
@@ -284,7 +276,7 @@ class _StateChunks:
 
 
 class _ObjectChunks:
-    size = _OBJECT
+    size = _OBJECT_CHUNK_SIZE
 
     def __init__(self, folder: ObjectStoragePath) -> None:
         self._folder = folder

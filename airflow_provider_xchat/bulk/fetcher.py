@@ -1,4 +1,4 @@
-"""Fetches many conversations in one task: several at a time, each once, and none again that it has."""
+"""Fetch many conversations concurrently; already fetched ones are not requested again."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_xchat.advice import is_of_whole_account
+from airflow_provider_xchat.advice import concerns_whole_account
 from airflow_provider_xchat.api.inputs import checked_conversation_id
 from airflow_provider_xchat.exceptions import (
     XChatAPIError,
@@ -29,249 +29,244 @@ from airflow_provider_xchat.exceptions import (
 from airflow_provider_xchat.runtime.threads import in_thread
 
 if TYPE_CHECKING:
-    from airflow_provider_xchat.bulk.checkpoint import Progress, Record
+    from airflow_provider_xchat.bulk.checkpoint import Checkpoint, Record
     from airflow_provider_xchat.hooks.xchat import XChatHook
 
-__all__ = ["ManyConversations"]
+__all__ = ["ConversationFetcher"]
 
 log = logging.getLogger(__name__)
 
-# How often (seconds) the log says how far it is.
-_REPORT = 5.0
-# How long (seconds) between two saves at least, how many times as long as saving takes, and how long after a failure.
-_SAVE = 0.05
-_REST = 4
-_SAVE_AGAIN = 2.0
-# When so many calls in a row, and twice as many as run at a time, end in what may pass, it does not for now.
-_FAILURES = 10
-# When so many are refused alike and none is fetched, the others would be refused, too.
-_REFUSALS = 10
+_LOG_INTERVAL_SECONDS = 5.0
+# Pauses between two saves: at least this long, and this many times as long as a save took; and after a failed save.
+_MIN_SAVE_PAUSE_SECONDS = 0.05
+_SAVE_PAUSE_FACTOR = 4
+_RETRY_SAVE_SECONDS = 2.0
+# After this many consecutive transient failures (and at least twice the concurrency), stop: the problem is not passing.
+_MAX_FAILURES = 10
+# After this many equal refusals without a success, stop: the others would be refused, too.
+_MAX_REFUSALS = 10
 
 
-class ManyConversations:
+class ConversationFetcher:
     """
-    A list of conversations that is worked off.
+    Batch of conversations being fetched.
 
-    :param hook: what asks X
-    :param arguments: its arguments for each conversation
-    :param progress: where what there is, is kept
-    :param keep_answers: whether the answers are to be held in memory, too; else they are in the progress alone
-    :param try_number: of the task; what went wrong in an earlier one is tried again
+    :param hook: the hook
+    :param arguments: keyword arguments of the hook's method for each conversation
+    :param checkpoint: the checkpoint of the task
+    :param keep_results: whether to keep the results in memory, too, and not only in the checkpoint
+    :param try_number: number of the task's try; errors of earlier tries are retried
     """
 
     def __init__(
         self,
         hook: XChatHook,
         arguments: Mapping[str, Any],
-        progress: Progress,
+        checkpoint: Checkpoint,
         *,
-        keep_answers: bool,
+        keep_results: bool,
         try_number: int,
     ) -> None:
         self._hook = hook
         self._arguments = arguments
-        self._progress = progress
-        self._keep_answers = keep_answers
+        self._checkpoint = checkpoint
+        self._keep_results = keep_results
         self._try_number = try_number
         self._saving = threading.Lock()
-        # Each conversation that is wanted, in order, and whether it is there: all that is held of it, with answers in a
-        # file, as there may be very many.
-        self._wanted: dict[str, bool] = {}
-        self._answers: dict[str, Any] = {}
+        # All conversations in order, and whether each is fetched; nothing else, as there may be very many.
+        self._is_fetched: dict[str, bool] = {}
+        self._results: dict[str, Any] = {}
         self._errors: dict[str, dict[str, Any]] = {}
         self._unsaved: list[Record] = []
-        self._failures_in_a_row = 0
+        self._consecutive_failures = 0
         self._has_fetched = False
-        # How many were refused for good, by type and status, while none was fetched.
+        # By type and status, as long as no conversation was fetched.
         self._refusals: Counter[tuple[str, int | None]] = Counter()
         self._stopped_by: XChatError | None = None
 
     async def fetch(self, conversation_ids: Sequence[Any], max_concurrency: int) -> None:
         """
-        Fetch what is not there yet; may be called again after a wait for the limit.
+        Fetch the conversations that are not fetched yet; may be called again after a rate limit.
 
-        :param conversation_ids: the conversations; one that is listed twice is fetched once
-        :param max_concurrency: how many at a time
-        :raises XChatRateLimitError: when the rest has to wait for the limit; what there is, is kept
-        :raises XChatError: when something is wrong that concerns all of them, or the first ones are refused alike;
-            what there is, is kept
+        :param conversation_ids: the conversations; duplicates are fetched once
+        :param max_concurrency: the number of concurrent requests
+        :raises XChatRateLimitError: when the rest must wait for the rate limit
+        :raises XChatError: when an error concerns all conversations, or the first ones all fail with the same error
         """
         self._stopped_by = None
-        refused = self._want(conversation_ids)
-        await in_thread(self._recall)
-        for identifier, error in refused.items():
+        invalid = self._register(conversation_ids)
+        await in_thread(self._load_checkpoint)
+        for identifier, error in invalid.items():
             if identifier not in self._errors:
-                self._failed(identifier, error)
+                self._record_error(identifier, error)
         if self._fetched:
-            log.info("%d of %d conversations are there from before", self._fetched, len(self._wanted))
-        todo = deque(each for each, there in self._wanted.items() if not there and each not in self._errors)
-        at_once = min(max_concurrency, len(self._wanted) - self._fetched - len(self._errors))
-        workers = [asyncio.create_task(self._work(todo, max_concurrency)) for _ in range(at_once)]
-        keeper = asyncio.create_task(self._keep())
+            log.info("%d of %d conversations are in the checkpoint", self._fetched, len(self._is_fetched))
+        todo = deque(each for each, is_done in self._is_fetched.items() if not is_done and each not in self._errors)
+        workers = [
+            asyncio.create_task(self._work(todo, max_concurrency)) for _ in range(min(max_concurrency, len(todo)))
+        ]
+        saver = asyncio.create_task(self._checkpoint_loop())
         try:
             await asyncio.gather(*workers)
         finally:
-            # However it ends: nothing more is sent, and what was fetched has been paid for.
-            for each in (*workers, keeper):
+            # Also when the task is killed: send nothing more, and save what was paid for.
+            for each in (*workers, saver):
                 each.cancel()
-            await asyncio.gather(*workers, keeper, return_exceptions=True)
+            await asyncio.gather(*workers, saver, return_exceptions=True)
             try:
-                await in_thread(self._save_the_rest)
+                await in_thread(self._save_rest)
             finally:
                 await self._hook.aclose()
-        log.info("%s", self._so_far())
+        log.info("%s", self._summary())
         if self._stopped_by is not None:
             raise self._stopped_by
 
     def result(self, path: str | None) -> dict[str, Any]:
         """
-        Say what came of it.
+        Return the result of the task.
 
-        :param path: where the answers are; None to have them in it
-        :return: the counts, and the path or the answers and errors by conversation id
+        :param path: path of the output file; None to include the conversations and errors
+        :return: the counts, and the path or the conversations and errors by conversation id
         """
-        counts = {"requested": len(self._wanted), "fetched": self._fetched, "failed": len(self._errors)}
+        counts = {"requested": len(self._is_fetched), "fetched": self._fetched, "failed": len(self._errors)}
         if path is not None:
             return {"path": path, **counts}
-        answers = {identifier: self._answers[identifier] for identifier, there in self._wanted.items() if there}
-        return {**counts, "conversations": answers, "errors": self._errors}
+        conversations = {each: self._results[each] for each, is_done in self._is_fetched.items() if is_done}
+        return {**counts, "conversations": conversations, "errors": self._errors}
 
     def records(self) -> Iterator[Record]:
         """
-        Give what came of each conversation.
+        Yield a record for each conversation.
 
-        :return: records of answers, in the order in which they came, and then those of errors
+        :return: the fetched conversations in the order of their responses, then the errors
         """
-        left = dict(self._wanted)
-        for record in self._progress.records():
-            # An answer is there twice where two tries ran at once.
+        left = dict(self._is_fetched)
+        for record in self._checkpoint.records():
+            # Two concurrent tries may have saved the same conversation.
             if "error" not in record and left.pop(str(record["conversation_id"]), False):
                 yield record
         for identifier, error in self._errors.items():
-            yield self._record_of(identifier, error)
+            yield self._error_record(identifier, error)
 
     def failure(self, fail_on: str) -> XChatConversationsError | None:
         """
-        Say whether it failed.
+        Return the error of the task.
 
-        :param fail_on: whether ``"any"`` failure counts as one, only that of ``"all"``, or ``"never"`` one
-        :return: the error to raise, if any
+        :param fail_on: ``"any"``, ``"all"`` or ``"never"``: which failures fail the task
+        :return: the error to raise; None for success
         """
         if not self._errors or fail_on == "never" or (fail_on == "all" and self._fetched):
             return None
         identifier, first = next(iter(self._errors.items()))
         message = (
-            f"{len(self._errors)} of {len(self._wanted)} conversations could not be fetched; the first is {identifier}:"
-            f" {first['message']}"
+            f"{len(self._errors)} of {len(self._is_fetched)} conversations could not be fetched; the first is"
+            f" {identifier}: {first['message']}"
         )
         may_pass = any(error["may_pass"] for error in self._errors.values())
         return (XChatConversationsError if may_pass else XChatConversationsRefusedError)(message, self._errors)
 
     @property
     def _fetched(self) -> int:
-        return sum(self._wanted.values())
+        return sum(self._is_fetched.values())
 
-    def _recall(self) -> None:
+    def _load_checkpoint(self) -> None:
         try:
-            self._remember(self._progress.records())
+            for record in self._checkpoint.records():
+                self._apply(str(record["conversation_id"]), record)
         except Exception:
-            if not self._keep_answers:
+            if not self._keep_results:
                 raise
-            log.warning("what an earlier try has fetched cannot be read, and is fetched again", exc_info=True)
+            log.warning("Cannot read the checkpoint; its conversations are fetched again", exc_info=True)
 
-    def _remember(self, records: Iterable[Record]) -> None:
-        for record in records:
-            identifier = str(record["conversation_id"])
-            if identifier not in self._wanted:  # any more: the list may come from another task, which was run again
-                continue
-            if "error" not in record:
-                self._errors.pop(identifier, None)
-                self._have(identifier, record.get("answer"))
-            elif record.get("try_number") == self._try_number and not self._wanted[identifier]:
-                self._errors[identifier] = record["error"]
-                self._count(record["error"])
+    def _apply(self, identifier: str, record: Record) -> None:
+        if identifier not in self._is_fetched:
+            return  # the list has changed since the last try
+        if "error" not in record:
+            self._errors.pop(identifier, None)
+            self._record_result(identifier, record.get("answer"))
+        elif record.get("try_number") == self._try_number and not self._is_fetched[identifier]:
+            self._errors[identifier] = record["error"]
+            self._count(record["error"])
 
-    def _want(self, conversation_ids: Sequence[Any]) -> dict[str, XChatInputError]:
-        refused = {}
+    def _register(self, conversation_ids: Sequence[Any]) -> dict[str, XChatInputError]:
+        invalid = {}
         for value in conversation_ids:
             try:
                 identifier = checked_conversation_id(value)
             except XChatInputError as error:
                 identifier = str(value)[:100]
-                refused[identifier] = error
-            self._wanted.setdefault(identifier, False)
-        return refused
+                invalid[identifier] = error
+            self._is_fetched.setdefault(identifier, False)
+        return invalid
 
     async def _work(self, todo: deque[str], max_concurrency: int) -> None:
         while self._stopped_by is None and todo:
-            # After some refusals, those at the other end are tried: the first ones may be the ones that are gone.
-            identifier = todo.popleft() if max(self._refusals.values(), default=0) < _REFUSALS // 2 else todo.pop()
+            # After some refusals, take the last ones: the first ones may have been deleted.
+            identifier = todo.popleft() if self._most_refusals() < _MAX_REFUSALS // 2 else todo.pop()
             try:
-                answer = await self._hook.aget_conversation(identifier, **self._arguments)
+                result = await self._hook.aget_conversation(identifier, **self._arguments)
             except XChatError as error:
                 if _concerns_all(error):
                     self._stopped_by = self._stopped_by or error
                     return
-                self._failed(identifier, error)
+                self._record_error(identifier, error)
                 self._count(self._errors[identifier])
-                refused = max(self._refusals.values(), default=0)
-                if refused >= _REFUSALS:
-                    log.warning(
-                        "%d conversations were refused alike and none was fetched; the rest is not tried", refused
-                    )
+                if self._most_refusals() >= _MAX_REFUSALS:
+                    log.warning("Stopping after %d refusals with the same error and no success", self._most_refusals())
                     self._stopped_by = self._stopped_by or error
-                elif self._failures_in_a_row >= max(_FAILURES, 2 * max_concurrency):
+                elif self._consecutive_failures >= max(_MAX_FAILURES, 2 * max_concurrency):
                     self._stopped_by = self._stopped_by or error
             else:
-                self._unsaved.append({"conversation_id": identifier, "answer": answer})
-                self._have(identifier, answer)
+                self._unsaved.append({"conversation_id": identifier, "answer": result})
+                self._record_result(identifier, result)
+
+    def _most_refusals(self) -> int:
+        return max(self._refusals.values(), default=0)
 
     def _count(self, error: Mapping[str, Any]) -> None:
-        """Count a failure; a fetched conversation ends the row."""
         if error["may_pass"]:
-            self._failures_in_a_row += 1
+            self._consecutive_failures += 1
         elif not self._has_fetched and error["status"] is not None:
             self._refusals[error["type"], error["status"]] += 1
 
-    def _have(self, identifier: str, answer: Any) -> None:
-        self._wanted[identifier] = self._has_fetched = True
-        self._failures_in_a_row = 0
+    def _record_result(self, identifier: str, result: Any) -> None:
+        self._is_fetched[identifier] = self._has_fetched = True
+        self._consecutive_failures = 0
         self._refusals.clear()
-        if self._keep_answers:
-            self._answers[identifier] = answer
+        if self._keep_results:
+            self._results[identifier] = result
 
-    def _failed(self, identifier: str, error: XChatError) -> None:
-        log.warning("conversation %s: %s", identifier, error)
-        told = {
+    def _record_error(self, identifier: str, error: XChatError) -> None:
+        log.warning("Conversation %s: %s", identifier, error)
+        self._errors[identifier] = {
             "type": type(error).__name__,
             "message": str(error),
             "status": error.status if isinstance(error, XChatAPIError) else None,
             "may_pass": not isinstance(error, AirflowFailException),
         }
-        self._errors[identifier] = told
-        self._unsaved.append(self._record_of(identifier, told))
+        self._unsaved.append(self._error_record(identifier, self._errors[identifier]))
 
-    def _record_of(self, identifier: str, error: Mapping[str, Any]) -> Record:
+    def _error_record(self, identifier: str, error: Mapping[str, Any]) -> Record:
         return {"conversation_id": identifier, "error": error, "try_number": self._try_number}
 
-    async def _keep(self) -> None:
-        """Save as often as the place lets, so that a process that is killed loses what was under way, and no more."""
-        report_at = time.monotonic() + _REPORT
-        pause = _SAVE
+    async def _checkpoint_loop(self) -> None:
+        """Save as often as the storage allows, so a killed process loses only requests in flight."""
+        log_at = time.monotonic() + _LOG_INTERVAL_SECONDS
+        pause = _MIN_SAVE_PAUSE_SECONDS
         while True:
             await asyncio.sleep(pause)
             began = time.monotonic()
             try:
                 if self._unsaved:
                     await in_thread(self._save)
-            except Exception as error:  # noqa: BLE001  whatever the place raises; it is tried again
-                log.warning("what was fetched is not saved yet: %s: %s", type(error).__name__, error)
-                await asyncio.sleep(_SAVE_AGAIN)
+            except Exception as error:  # noqa: BLE001  any of the storage; the save is retried
+                log.warning("Checkpoint not saved yet: %s: %s", type(error).__name__, error)
+                await asyncio.sleep(_RETRY_SAVE_SECONDS)
                 began = time.monotonic()
-            pause = max(_SAVE, _REST * (time.monotonic() - began))
-            if time.monotonic() >= report_at:
-                report_at += _REPORT
-                log.info("%s so far", self._so_far())
+            pause = max(_MIN_SAVE_PAUSE_SECONDS, _SAVE_PAUSE_FACTOR * (time.monotonic() - began))
+            if time.monotonic() >= log_at:
+                log_at += _LOG_INTERVAL_SECONDS
+                log.info("%s so far", self._summary())
 
     def _save(self) -> None:
         with self._saving:
@@ -279,26 +274,26 @@ class ManyConversations:
             if not records:
                 return
             try:
-                self._progress.add(records)
+                self._checkpoint.add(records)
             except BaseException:
                 self._unsaved = records + self._unsaved
                 raise
 
-    def _save_the_rest(self) -> None:
+    def _save_rest(self) -> None:
         try:
             self._save()
         except Exception:
-            if not self._keep_answers:
+            if not self._keep_results:
                 raise
-            log.warning("another try will fetch again what could not be saved", exc_info=True)
+            log.warning("Checkpoint not saved; a retry fetches the rest again", exc_info=True)
 
-    def _so_far(self) -> str:
-        return f"{self._fetched} of {len(self._wanted)} conversations fetched, {len(self._errors)} failed"
+    def _summary(self) -> str:
+        return f"{self._fetched} of {len(self._is_fetched)} conversations fetched, {len(self._errors)} failed"
 
 
 def _concerns_all(error: XChatError) -> bool:
-    if isinstance(error, XChatForbiddenError):  # a scope that is missing is missing for all conversations
-        return is_of_whole_account(error.problems)
+    if isinstance(error, XChatForbiddenError):  # such as a missing scope
+        return concerns_whole_account(error.problems)
     return isinstance(
         error, (XChatAuthError, XChatCreditsError, XChatInputError, XChatRateLimitError, XChatTokenStoreError)
     )

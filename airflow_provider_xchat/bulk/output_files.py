@@ -1,4 +1,4 @@
-"""Files that are there when they are complete, and not before, wherever ObjectStoragePath leads."""
+"""Output files that appear only when they are complete, on any storage of ObjectStoragePath."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ from airflow_provider_xchat.exceptions import XChatInputError
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
-__all__ = ["check_own_output", "checked_output", "is_local", "whole_file"]
+__all__ = ["atomic_file", "check_own_output", "checked_output", "is_local"]
 
-# What a template may name that differs between the instances of a mapped task.
-_OF_THE_INSTANCE = {"ti", "task_instance", "task_instance_key_str", "task", "expanded_ti_count"}
+# Template variables that differ between the instances of a mapped task.
+_INSTANCE_VARIABLES = {"ti", "task_instance", "task_instance_key_str", "task", "expanded_ti_count"}
 
 
 def check_own_output(context: Context) -> None:
     """
-    Check that instances of a mapped task do not write to one output path, where each would replace the others' file.
+    Check that the instances of a mapped task have different output paths.
 
-    :param context: of a task with ``output_path``
-    :raises XChatInputError: when all instances have the same one
+    :param context: the context of a task with ``output_path``
+    :raises XChatInputError: when all instances have the same path
     """
     ti, dag = context["ti"], context.get("dag")
     if dag is None or getattr(ti, "map_index", -1) in (None, -1):
         return
     task = dag.get_task(ti.task_id)
     given = task.partial_kwargs if hasattr(task, "partial_kwargs") else vars(task)
-    # Not there when it is mapped itself; not a text when it is the result of another task.
+    # Missing when it is mapped itself; not a text when it is the result of another task.
     path = given.get("output_path")
-    if isinstance(path, str | os.PathLike) and not _OF_THE_INSTANCE & _names_in(str(path)):
+    if isinstance(path, str | os.PathLike) and not _INSTANCE_VARIABLES & _variables_in(str(path)):
         raise XChatInputError(
-            f"output_path is {str(path)!r} for all instances of a mapped task, so that each would replace the others'"
-            " file; expected one for each, such as 'chats-{{ ti.map_index }}.jsonl'"
+            f"Invalid output_path {str(path)!r}: all instances of the mapped task would write the same file; expected a"
+            " path for each, such as 'chats-{{ ti.map_index }}.jsonl'"
         )
 
 
-def _names_in(template: str) -> set[str]:
+def _variables_in(template: str) -> set[str]:
     import jinja2
     from jinja2 import meta
 
     try:
         return meta.find_undeclared_variables(jinja2.Environment(autoescape=True).parse(template))
     except jinja2.TemplateSyntaxError:
-        return set(_OF_THE_INSTANCE)  # its author's own syntax
+        return set(_INSTANCE_VARIABLES)  # a syntax of its own
 
 
 def checked_output(output_path: str | os.PathLike[str]) -> ObjectStoragePath:
     """
-    Check that a file can be written, before what goes into it is paid for: write one beside it, and remove it.
+    Check that a file can be written, before requests are paid for: write a temporary one beside it.
 
     :param output_path: a path or URL
     :return: the path
-    :raises XChatInputError: when there can be no such file
-    :raises Exception: whatever the storage raises when it cannot be written
+    :raises XChatInputError: when the path is invalid
+    :raises Exception: any of the storage, when it cannot be written
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
@@ -68,11 +68,11 @@ def checked_output(output_path: str | os.PathLike[str]) -> ObjectStoragePath:
         files = output.fs
     except (ImportError, ValueError) as error:
         raise XChatInputError(
-            f"output_path is {given!r}, which leads to no storage ({type(error).__name__}: {error}); expected a path,"
-            " or a URL of a protocol for which the packages are installed, such as 's3://aws_default@bucket/chats.jsonl'"
+            f"Invalid output_path {given!r} ({type(error).__name__}: {error}): expected a path, or a URL of a protocol"
+            " whose packages are installed, such as 's3://aws_default@bucket/chats.jsonl'"
         ) from None
     if given.endswith("/") or not output.name or files.isdir(output.path):
-        raise XChatInputError(f"output_path is {given!r}, which is a folder; expected the path of a file")
+        raise XChatInputError(f"Invalid output_path {given!r}: expected the path of a file, not of a folder")
     probe = _beside(output)
     try:
         probe.write_text("\n", encoding="utf-8")
@@ -94,14 +94,12 @@ def is_local(path: ObjectStoragePath) -> bool:
 
 
 @contextmanager
-def whole_file(output: ObjectStoragePath) -> Iterator[TextIO]:
+def atomic_file(output: ObjectStoragePath) -> Iterator[TextIO]:
     """
-    Open a file that takes the place of the output once it is complete.
+    Open a temporary file that replaces the output when the context ends without an exception.
 
-    It is written beside the output: closing an object makes it visible, and an exception closes it, too.
-
-    :param output: the path
-    :return: a context manager that gives the file; an exception in it leaves the output as it was
+    :param output: the path of the output
+    :return: a context manager that yields the file
     """
     unfinished = _beside(output)
     try:
@@ -118,19 +116,19 @@ def whole_file(output: ObjectStoragePath) -> Iterator[TextIO]:
 
 
 def _beside(output: ObjectStoragePath) -> ObjectStoragePath:
-    """Return a path beside an output that nothing else uses, in a folder that is there."""
+    """Return an unused path beside an output, and create its folder."""
     if is_local(output):
         Path(output.path).parent.mkdir(parents=True, exist_ok=True)
     return output.parent / f".{output.name}.{secrets.token_hex(4)}"
 
 
 def _move(files: Any, source: str, target: str) -> None:
-    """Move a file of fsspec, whatever characters its name has."""
+    """Move a file of fsspec, also with special characters in its name."""
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 
     if type(files).mv is not AbstractFileSystem.mv:
         files.mv(source, target)
         return
-    # An object store, which replaces an object as a whole. Its mv would take a name for a pattern.
+    # An object store, whose copy is atomic. Its mv would interpret the name as a pattern.
     files.cp_file(source, target)
     files.rm_file(source)

@@ -1,1 +1,1 @@
-"""The command line: `xchat login`, `status` and `logout`."""
+"""Command line: `xchat login`, `status` and `logout`."""

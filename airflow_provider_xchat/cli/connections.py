@@ -1,8 +1,7 @@
 """
-Airflow connections, read and written as ``airflow connections`` does it: from a command, with the database at hand.
+Read and write Airflow connections, like ``airflow connections``.
 
-Connections also come from environment variables and secrets backends. Those win over the database, and cannot be
-written.
+Environment variables and secrets backends override the database, and cannot be written.
 """
 
 from __future__ import annotations
@@ -31,20 +30,20 @@ __all__ = [
     "ConnectionFields",
     "FoundConnection",
     "change",
+    "connections_sharing",
     "environment_variable",
     "find",
     "get",
-    "sharing",
 ]
 
-# As Airflow has it; an id that does not match would be dropped without a word.
+# Airflow's pattern; it drops other ids without an error.
 _CONN_ID = re.compile(r"[\w#!()\-.:/\\]{1,250}")
 _TOKENS = ("refresh_token", "expires_at", "scope")
 
 
 @dataclass
 class ConnectionFields:
-    """What a connection says, apart from any database."""
+    """Fields of a connection."""
 
     conn_id: str
     conn_type: str = CONN_TYPE
@@ -63,30 +62,28 @@ class ConnectionFields:
 
     @property
     def has_tokens(self) -> bool:
-        """Whether somebody has signed in, or put a token there."""
+        """Whether it has an access token or a refresh token."""
         return bool(self.password or self.extra_dejson.get("refresh_token"))
 
     def with_client(self, client_id: str, client_secret: str | None, host: str | None) -> ConnectionFields:
         """
-        Set the client, and take out the tokens of any other.
+        Return a copy with another client, without tokens.
 
         :param client_id: the app's client id
         :param client_secret: for confidential clients
-        :param host: where the API is; None leaves what stands there
-        :return: the connection without tokens
+        :param host: URL of the API; None for no change
         """
         extra = {name: value for name, value in self.extra_dejson.items() if name != "client_secret"}
         secret = {"client_secret": client_secret} if client_secret else {}
         fields = replace(self, login=client_id, extra_dejson={**extra, **secret}).without_tokens()
-        # A connection that came as a URI has parts of the host in the other two.
+        # A connection from a URI has parts of the host in schema and port.
         return fields if host is None else replace(fields, host=host, schema=None, port=None)
 
     def with_token(self, token: Token) -> ConnectionFields:
         """
-        Set what a sign-in has given.
+        Return a copy with the token of a sign-in.
 
-        :param token: the first token
-        :return: the connection with it
+        :param token: the token
         """
         expires_at = None if token.expires_at is None else int(token.expires_at)
         members = {"refresh_token": token.refresh_token, "expires_at": expires_at, "scope": token.scope}
@@ -95,22 +92,22 @@ class ConnectionFields:
         return replace(fields, password=token.access_token, extra_dejson={**fields.extra_dejson, **extra})
 
     def without_tokens(self) -> ConnectionFields:
-        """Take out what a sign-in gives, and leave what it takes."""
+        """Return a copy without the tokens and scopes of a sign-in."""
         extra = {name: value for name, value in self.extra_dejson.items() if name not in _TOKENS}
         return replace(self, password=None, extra_dejson=extra)
 
     def with_port(self) -> ConnectionFields:
-        """Set the port 0, which means nothing: the Test button of Airflow 3.3.1 and 3.3.2 fails for a missing one."""
+        """Return a copy with port 0 instead of none, for which Airflow 3.3.1 and 3.3.2 cannot test a connection."""
         return replace(self, port=self.port or 0)
 
     def to_json(self) -> str:
-        """Write it as Airflow reads it from an environment variable, in one line."""
+        """Return it as JSON in one line, for an environment variable."""
         names = ("conn_type", "description", "host", "schema", "login", "password", "port")
         members = {**{name: getattr(self, name) for name in names}, "extra": dict(self.extra_dejson)}
         return json.dumps({name: value for name, value in members.items() if value})
 
     def to_uri(self) -> str:
-        """Write it as a URI, as Airflow reads it."""
+        """Return it as a URI, for an environment variable."""
         connection = Connection(conn_id=self.conn_id)
         _fill(connection, self)
         return str(connection.get_uri())
@@ -119,11 +116,11 @@ class ConnectionFields:
 @dataclass(frozen=True)
 class FoundConnection:
     """
-    A connection that tasks would get.
+    Connection with its source.
 
-    :param fields: what it says
-    :param source: where it comes from, in words
-    :param in_database: whether that is the database
+    :param fields: its fields
+    :param source: its source, in words
+    :param in_database: whether the source is the database
     """
 
     fields: ConnectionFields
@@ -133,17 +130,15 @@ class FoundConnection:
 
 def find(conn_id: str) -> FoundConnection | None:
     """
-    Look a connection up in all places where Airflow does, in the same order.
+    Look up a connection in all sources of Airflow, in the same order.
 
     :param conn_id: its id
-    :return: None when there is none
-    :raises XChatError: when a place cannot be read
-    :raises XChatInputError: when the id cannot be one, or the connection is of another type
+    :return: the connection; None when there is none
+    :raises XChatError: when a source cannot be read
+    :raises XChatInputError: when the id is invalid, or the connection has another type
     """
     if not _CONN_ID.fullmatch(conn_id):
-        raise XChatInputError(
-            f"the connection id {conn_id!r} cannot be one; expected up to 250 letters, digits and -_.:/#!()"
-        )
+        raise XChatInputError(f"Invalid connection id {conn_id!r}: expected up to 250 letters, digits and -_.:/#!()")
     for backend in ensure_secrets_loaded():
         kind = type(backend).__name__
         if kind == "MetastoreBackend":
@@ -163,18 +158,18 @@ def find(conn_id: str) -> FoundConnection | None:
 
 def get(conn_id: str) -> FoundConnection:
     """
-    Look a connection up that must be there.
+    Look up a connection.
 
     :param conn_id: its id
     :return: the connection
-    :raises XChatError: as :func:`find` says
-    :raises XChatInputError: when there is none, too
+    :raises XChatError: as in :func:`find`
+    :raises XChatInputError: also when there is none
     """
     found = find(conn_id)
     if found is None:
         raise XChatInputError(
-            f"there is no connection {conn_id!r}, neither in the Airflow database, nor in the environment variable"
-            f" {environment_variable(conn_id)}, nor in a secrets backend. To sign in for one:"
+            f"Connection {conn_id!r} not found in the Airflow database, the environment variable"
+            f" {environment_variable(conn_id)} or a secrets backend. To sign in:"
             f" {sign_in_command(conn_id, new_client=True)}"
         )
     return found
@@ -182,12 +177,12 @@ def get(conn_id: str) -> FoundConnection:
 
 def change(conn_id: str, changed: Callable[[ConnectionFields], ConnectionFields]) -> None:
     """
-    Write a connection into the database: change the one there, or make one.
+    Change a connection in the database, or create it.
 
     :param conn_id: its id
-    :param changed: given what stands there, gives what shall stand there
+    :param changed: returns the new fields from the stored ones
     :raises XChatError: when it could not be written
-    :raises XChatInputError: when there is one of another type
+    :raises XChatInputError: when it has another type
     """
     with _errors("written", "the Airflow database"), create_session() as session:
         connection = session.scalar(select(Connection).where(Connection.conn_id == conn_id))
@@ -199,15 +194,15 @@ def change(conn_id: str, changed: Callable[[ConnectionFields], ConnectionFields]
         fields = changed(before)
         _fill(connection, fields)
         if fields.password is None:
-            # Airflow's model takes no password for "leave it".
+            # Airflow's model ignores None as a password.
             session.flush()
             table = Connection.__table__
             session.execute(update(table).where(table.c.conn_id == conn_id).values(password=None))
 
 
-def sharing(grant: Grant, conn_id: str) -> list[str]:
+def connections_sharing(grant: Grant, conn_id: str) -> list[str]:
     """
-    Find the connections in the database that live on the same sign-in.
+    Return the connections in the database with the same sign-in.
 
     :param grant: the sign-in
     :param conn_id: the connection to leave out
@@ -218,9 +213,9 @@ def sharing(grant: Grant, conn_id: str) -> list[str]:
     with _errors("read", "the Airflow database"), create_session() as session:
         others = select(Connection).where(Connection.conn_type == CONN_TYPE, Connection.conn_id != conn_id)
         for connection in session.scalars(others):
-            # One that cannot be used shares nothing.
+            # Invalid connections have no grant.
             with suppress(XChatInputError):
-                other = ConnectionSettings.of(_fields(connection)).grant
+                other = ConnectionSettings.from_connection(_fields(connection)).grant
                 if other is not None and other.key == grant.key:
                     shared.append(str(connection.conn_id))
     return sorted(shared)
@@ -228,10 +223,9 @@ def sharing(grant: Grant, conn_id: str) -> list[str]:
 
 def environment_variable(conn_id: str) -> str:
     """
-    Name the environment variable that Airflow reads a connection from.
+    Return the name of the environment variable of a connection.
 
-    :param conn_id: the connection's id
-    :return: the name
+    :param conn_id: id of the connection
     """
     return f"AIRFLOW_CONN_{conn_id.upper()}"
 
@@ -269,28 +263,27 @@ def _fill(connection: Connection, fields: ConnectionFields) -> None:
 def _check_type(fields: ConnectionFields) -> None:
     if fields.conn_type != CONN_TYPE:
         raise XChatInputError(
-            f"connection {fields.conn_id!r} is of type {fields.conn_type!r}; expected one of type {CONN_TYPE!r}. Give"
-            " another id with --conn-id"
+            f"connection {fields.conn_id!r} has type {fields.conn_type!r}: expected {CONN_TYPE!r}. Change --conn-id"
         )
 
 
 @contextmanager
 def _errors(done: str, place: str) -> Iterator[None]:
-    """Put errors into words that hold nothing of a connection; a database quotes what it was to write."""
+    """Raise errors without values of a connection, which errors of a database quote."""
     try:
         yield
     except XChatError:
         raise
     except SQLAlchemyError as error:
-        said = str(getattr(error, "orig", None) or type(error).__name__).partition("\n")[0][:200]
+        reason = str(getattr(error, "orig", None) or type(error).__name__).partition("\n")[0][:200]
         raise XChatError(
-            f"{place} cannot be {done} ({said}). Is it up, and are AIRFLOW_HOME and the settings those of your Airflow?"
-            " A new one needs: airflow db migrate"
+            f"{place} cannot be {done} ({reason}). Check that it is running, and that AIRFLOW_HOME and the settings are"
+            " those of your Airflow. For a new database: airflow db migrate"
         ) from None
     except InvalidToken:
         raise XChatError(
-            f"the connection in {place} cannot be {done}: it was encrypted with another Fernet key than this"
-            " configuration has (AIRFLOW__CORE__FERNET_KEY)"
+            f"the connection in {place} cannot be {done}: it was encrypted with another Fernet key"
+            " (AIRFLOW__CORE__FERNET_KEY)"
         ) from None
-    except Exception as error:  # noqa: BLE001  a backend may raise anything, and the text may repeat a secret
+    except Exception as error:  # noqa: BLE001  a backend may raise anything, and the text may contain a secret
         raise XChatError(f"the connection in {place} cannot be {done}: {type(error).__name__}") from None

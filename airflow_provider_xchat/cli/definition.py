@@ -1,7 +1,7 @@
 """
-The commands ``xchat …``, and ``airflow xchat …`` in Airflow 3.2 and later: their arguments, declared once for both.
+Commands ``xchat …``, and ``airflow xchat …`` in Airflow 3.2 and later, with their arguments.
 
-Airflow imports this module whenever ``airflow`` starts, so it imports nothing that takes time.
+Airflow imports this module whenever ``airflow`` starts, so it imports nothing slow.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _DESCRIPTION = "Sign in at X for the Airflow connections of airflow-provider-xch
 @dataclass(frozen=True)
 class _Argument:
     """
-    One argument.
+    Argument of a command.
 
-    :param flags: how it is written
-    :param options: what argparse is told of it
+    :param flags: its flags
+    :param options: its options for argparse
     """
 
     flags: tuple[str, ...]
@@ -43,11 +43,11 @@ class _Argument:
 @dataclass(frozen=True)
 class _Command:
     """
-    One command.
+    Command.
 
-    :param name: how it is called; its module and its function in it have the same name
-    :param help: what it does, in a few words
-    :param description: what it does
+    :param name: its name, also that of its module and function
+    :param help: a short description
+    :param description: a description
     :param arguments: its arguments
     """
 
@@ -57,12 +57,12 @@ class _Command:
     arguments: Sequence[_Argument]
 
 
-class _SecretRefused(argparse.Action):
-    """Refuses a client secret without repeating it."""
+class _RefuseSecret(argparse.Action):
+    """Refuses a client secret without showing it."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
         parser.error(
-            "a client secret on the command line can be seen by others; expected it in the environment variable"
+            "a client secret on the command line is visible to other users: set the environment variable"
             " XCHAT_CLIENT_SECRET, or use --confidential to be asked for it"
         )
 
@@ -73,7 +73,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds")
     return seconds
 
 
@@ -86,7 +86,7 @@ COMMANDS = (
     _Command(
         "login",
         "sign in at X and write the connection",
-        "Sign in at X in a browser, and write the tokens into an Airflow connection. For a connection that is there,"
+        "Sign in at X in a browser, and write the tokens into an Airflow connection. For an existing connection,"
         " --conn-id is enough.",
         (
             _CONN_ID,
@@ -98,11 +98,11 @@ COMMANDS = (
                 ("--confidential",),
                 {
                     "action": "store_true",
-                    "help": "ask for the client secret of a confidential client; without it, it is taken from the"
-                    " environment variable XCHAT_CLIENT_SECRET, else from the connection",
+                    "help": "ask for the client secret of a confidential client (default: the environment variable"
+                    " XCHAT_CLIENT_SECRET, else the connection's)",
                 },
             ),
-            _Argument(("--client-secret",), {"action": _SecretRefused, "nargs": "?", "help": argparse.SUPPRESS}),
+            _Argument(("--client-secret",), {"action": _RefuseSecret, "nargs": "?", "help": argparse.SUPPRESS}),
             _Argument(
                 ("--host",),
                 {"metavar": "URL", "help": "URL of the API (default: the connection's host, else https://api.x.com)"},
@@ -111,8 +111,8 @@ COMMANDS = (
                 ("--pages",),
                 {
                     "metavar": "URL",
-                    "help": "URL of the site with the page to allow access (default: https://x.com; for an API on this"
-                    " machine, that one, as a sandbox has both)",
+                    "help": "URL of the site with the authorization page (default: https://x.com; for an API on this"
+                    " machine, such as a sandbox, the URL of the API)",
                 },
             ),
             _Argument(
@@ -120,24 +120,24 @@ COMMANDS = (
                 {
                     "metavar": "URI",
                     "default": DEFAULT_REDIRECT_URI,
-                    "help": "where X sends the browser back to; must be registered in X's developer portal exactly like"
-                    f" this, and be on loopback unless --no-browser is given (default: {DEFAULT_REDIRECT_URI})",
+                    "help": "redirect URI; must be registered exactly like this in X's developer portal, and be on"
+                    f" loopback unless --no-browser is given (default: {DEFAULT_REDIRECT_URI})",
                 },
             ),
             _Argument(
                 ("--scope",),
                 {
                     "metavar": "SCOPES",
-                    "help": "scopes to ask for, with spaces between them (default: dm.read dm.write tweet.read"
-                    " users.read offline.access)",
+                    "help": "scopes, separated by spaces (default: dm.read dm.write tweet.read users.read"
+                    " offline.access)",
                 },
             ),
             _Argument(
                 ("--no-browser",),
                 {
                     "action": "store_true",
-                    "help": "open no browser and listen on no port: print the URL, and read the one that a browser on"
-                    " any machine ends at",
+                    "help": "do not open a browser and do not listen on a port: show the URL, and read the redirect URL"
+                    " from a browser on any machine",
                 },
             ),
             _Argument(
@@ -153,33 +153,33 @@ COMMANDS = (
                 ("--print",),
                 {
                     "choices": ("json", "uri", "env"),
-                    "help": "write no connection but print it, with its tokens: as JSON, as a URI, or as a line for an"
-                    " .env file",
+                    "help": "print the connection with its tokens instead of writing it: as JSON, as a URI, or as a"
+                    " line for an .env file",
                 },
             ),
         ),
     ),
     _Command(
         "status",
-        "show what is known of a connection, without its tokens",
-        "Show client, scopes, expiry, token store and last rotation of a connection. Asks nobody and changes nothing.",
+        "show the state of a connection, without its tokens",
+        "Show client, scopes, expiry, token store and last rotation of a connection. It sends and changes nothing.",
         (
             _CONN_ID,
             _Argument(
                 ("-o", "--output"),
-                {"choices": ("text", "json"), "default": "text", "help": "how to show it (default: text)"},
+                {"choices": ("text", "json"), "default": "text", "help": "output format (default: text)"},
             ),
         ),
     ),
     _Command(
         "logout",
-        "revoke the tokens of a connection at X and remove them",
-        "Revoke a connection's sign-in at X, and remove its tokens here. What it takes to sign in again stays.",
+        "revoke the tokens of a connection at X and delete them",
+        "Revoke a connection's sign-in at X, and delete its tokens here. Its client id and client secret stay.",
         (
             _CONN_ID,
             _Argument(
                 ("--force",),
-                {"action": "store_true", "help": "remove the tokens here also when they cannot be revoked at X"},
+                {"action": "store_true", "help": "delete the tokens here even if they cannot be revoked at X"},
             ),
         ),
     ),
@@ -190,7 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     Run a command and end the process.
 
-    :param arguments: the command line without the program's name; None for that of the process
+    :param arguments: the command line without the program's name; None for the one of the process
     """
     parser = argparse.ArgumentParser(prog="xchat", description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"airflow-provider-xchat {__version__}")
@@ -207,14 +207,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def get_xchat_cli_commands() -> list[CLICommand]:
-    """
-    Give Airflow the group ``airflow xchat``.
-
-    :return: the group with its commands
-    """
+    """Return the group ``airflow xchat`` with its commands; Airflow calls this."""
     from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand
 
-    make_argument: Callable[..., Arg] = Arg  # it is not typed
+    make_argument: Callable[..., Arg] = Arg  # untyped
     return [
         GroupCommand(
             name="xchat",
@@ -235,22 +231,22 @@ def get_xchat_cli_commands() -> list[CLICommand]:
 
 
 def _run(name: str, arguments: argparse.Namespace) -> NoReturn:
-    """Run a command and end the process; nothing but results goes to standard output, importing Airflow included."""
-    from airflow_provider_xchat.cli.terminal import one_line, take_terminal
+    """Run a command and end the process; only its output goes to standard output, also while Airflow is imported."""
+    from airflow_provider_xchat.cli.terminal import one_line, reserve_stdout
 
-    terminal = take_terminal()
+    terminal = reserve_stdout()
     from airflow_provider_xchat.exceptions import XChatError
 
-    # Airflow warns its own developers, by filters that it has just set.
+    # Airflow has just set filters for warnings to its own developers.
     warnings.simplefilter("ignore")
     status = 0
     try:
         getattr(import_module(f"airflow_provider_xchat.cli.{name}"), name)(arguments, terminal)
     except XChatError as error:
-        terminal.say(f"xchat: error: {one_line(str(error)).rstrip('.')}")
+        terminal.info(f"xchat: error: {one_line(str(error)).rstrip('.')}")
         status = 1
     except KeyboardInterrupt:
-        terminal.say("xchat: error: interrupted")
+        terminal.info("xchat: error: interrupted")
         status = 130
     sys.exit(status)
 

@@ -10,18 +10,18 @@ import threading
 import webbrowser
 from contextlib import suppress
 
-from airflow_provider_xchat.advice import problem_text
+from airflow_provider_xchat.advice import REFUSED_CLIENT, problems_text
 from airflow_provider_xchat.cli.connections import (
     ConnectionFields,
     FoundConnection,
     change,
+    connections_sharing,
     environment_variable,
     find,
-    sharing,
 )
-from airflow_provider_xchat.cli.kept_tokens import forget_tokens
 from airflow_provider_xchat.cli.loopback import LoopbackListener
 from airflow_provider_xchat.cli.sign_in import OFFLINE_SCOPE, SCOPES, SignIn, scopes_of
+from airflow_provider_xchat.cli.stored_tokens import delete_tokens
 from airflow_provider_xchat.cli.terminal import Terminal, relative
 from airflow_provider_xchat.connection import ConnectionSettings
 from airflow_provider_xchat.exceptions import (
@@ -39,37 +39,37 @@ __all__ = ["login"]
 
 CLIENT_SECRET_VARIABLE = "XCHAT_CLIENT_SECRET"  # noqa: S105  a name
 
-# In place of a token, to hear before the sign-in what is wrong with the rest of the connection.
-_NO_TOKEN = Token("not-signed-in-yet", "not-signed-in-yet")
+# Placeholder to check the rest of the connection before the sign-in.
+_PLACEHOLDER = Token("not-signed-in-yet", "not-signed-in-yet")
 
 
 def login(arguments: argparse.Namespace, terminal: Terminal) -> None:
     """
     Sign in at X.
 
-    :param arguments: as cli.py declares them
-    :param terminal: where to write
-    :raises XChatError: when there is no token in the end; then nothing was changed
+    :param arguments: the parsed arguments
+    :param terminal: the terminal
+    :raises XChatError: when there is no token, or the connection cannot be written; nothing was changed
     """
-    found = _found(arguments, terminal)
+    found = _find_connection(arguments, terminal)
     client_id, client_secret = _client(arguments, found, terminal)
-    # The connection that is there is read again when it is written: a sign-in takes its time.
+    # Only for checks and --print: the connection is read again when it is written, as a sign-in takes time.
     before = found.fields if found else ConnectionFields(arguments.conn_id)
     fields = before.with_client(client_id, client_secret, arguments.host)
-    settings = ConnectionSettings.of(fields.with_token(_NO_TOKEN))
+    settings = ConnectionSettings.from_connection(fields.with_token(_PLACEHOLDER))
     scopes = scopes_of(arguments.scope) if arguments.scope else (*SCOPES, OFFLINE_SCOPE)
     sign_in = SignIn(settings.base_url, client_id, arguments.redirect_uri, scopes, arguments.pages)
     endpoint = TokenEndpoint(
         settings.base_url, client_id, client_secret, settings.timeout, arguments.conn_id, settings.verify
     )
-    ssl_context(settings.verify, arguments.conn_id)  # a code is good for 30 seconds: too short to fix the certificates
+    ssl_context(settings.verify, arguments.conn_id)  # before the sign-in, as a code is valid for 30 seconds only
 
-    token = _exchanged(endpoint, sign_in, _code(arguments, sign_in, terminal))
+    token = _exchange(endpoint, sign_in, _authorization_code(arguments, sign_in, terminal))
     granted = token.scope.split() or list(scopes)
-    _warn_of_what_is_missing(token, granted, terminal)
+    _warn_about_missing_scopes(token, granted, terminal)
     try:
         if arguments.print:
-            terminal.result(_printed(arguments.print, fields.with_token(token)))
+            terminal.output(_formatted(arguments.print, fields.with_token(token)))
         else:
             change(
                 arguments.conn_id,
@@ -78,39 +78,38 @@ def login(arguments: argparse.Namespace, terminal: Terminal) -> None:
                 ),
             )
     except XChatError:
-        # Nobody will ever use this token.
+        # No one can use this token.
         with suppress(XChatError):
             endpoint.revoke(token.refresh_token or token.access_token or "")
         raise
     if arguments.print:
-        terminal.say("Signed in. The connection is printed, and nothing was written.")
+        terminal.info("Signed in. The connection was printed and not written.")
         return
     if found:
-        _forget(found.fields, terminal)
-    terminal.result(_summary(arguments.conn_id, settings, client_secret, granted, token))
+        _delete_old_token(found.fields, terminal)
+    terminal.output(_summary(arguments.conn_id, settings, client_secret, granted, token))
 
 
-def _found(arguments: argparse.Namespace, terminal: Terminal) -> FoundConnection | None:
+def _find_connection(arguments: argparse.Namespace, terminal: Terminal) -> FoundConnection | None:
     if arguments.print == "env" and not re.fullmatch(r"\w+", arguments.conn_id, re.ASCII):
         raise XChatInputError(
-            f"no shell takes {environment_variable(arguments.conn_id)} for the name of an environment variable;"
-            " expected a connection id of letters, digits and underscores, or --print json"
+            f"{environment_variable(arguments.conn_id)} is not a valid environment variable name: expected a connection"
+            " id of letters, digits and underscores, or use --print json"
         )
     try:
         found = find(arguments.conn_id)
     except XChatInputError:
         raise
     except XChatError as error:
-        # A connection can be printed where no Airflow runs.
+        # A connection can be printed without an Airflow installation that works.
         if not arguments.print:
             raise
-        terminal.warn(f"{error}. Going on without looking at the connection that may be there")
+        terminal.warn(f"{error}. An existing connection is ignored")
         return None
     if found and not found.in_database and not arguments.print:
         raise XChatInputError(
-            f"connection {arguments.conn_id!r} comes from {found.source}, which wins over the Airflow database, so that"
-            " what login writes there would never be used. Remove it there, or use --print and put what it prints"
-            " there"
+            f"connection {arguments.conn_id!r} comes from {found.source}, which overrides the Airflow database that"
+            " login writes to. Delete it there, or use --print and replace it there"
         )
     return found
 
@@ -119,49 +118,49 @@ def _client(arguments: argparse.Namespace, found: FoundConnection | None, termin
     known = str(found.fields.login or "").strip() if found else ""
     client_id = (arguments.client_id or "").strip() or known
     if not client_id:
-        there = "has no client id (its login is empty)" if found else "does not exist yet"
+        reason = "has no client id (its login is empty)" if found else "does not exist yet"
         raise XChatInputError(
-            f"connection {arguments.conn_id!r} {there}; expected --client-id with the client id of your app, from X's"
+            f"connection {arguments.conn_id!r} {reason}: expected --client-id with the client id of your app from X's"
             " developer portal"
         )
     secret: str | None = os.environ.get(CLIENT_SECRET_VARIABLE, "").strip()
     if not secret and arguments.confidential:
-        secret = _asked_for_secret(terminal)
+        secret = _prompted_secret(terminal)
     if not secret and found and client_id == known:
         secret = found.fields.client_secret
     return client_id, secret or None
 
 
-def _asked_for_secret(terminal: Terminal) -> str:
-    secret = terminal.ask_secretly("Client secret (not shown): ")
+def _prompted_secret(terminal: Terminal) -> str:
+    secret = terminal.prompt_secret("Client secret (not shown): ")
     if not secret:
         raise XChatInputError(
-            f"no client secret was given; expected the one of your app, here or in {CLIENT_SECRET_VARIABLE}. A public"
-            " client has none: leave out --confidential"
+            f"No client secret: expected the client secret of your app, here or in {CLIENT_SECRET_VARIABLE}. For a"
+            " public client, omit --confidential"
         )
     return secret
 
 
-def _code(arguments: argparse.Namespace, sign_in: SignIn, terminal: Terminal) -> str:
+def _authorization_code(arguments: argparse.Namespace, sign_in: SignIn, terminal: Terminal) -> str:
     if arguments.no_browser:
-        terminal.say(
-            "Open this URL in a browser, on any machine, and allow access there:\n\n"
+        terminal.info(
+            "Open this URL in a browser on any machine, and allow access there:\n\n"
             f"  {sign_in.url}\n\n"
-            f"The browser then ends at a URL that begins with {sign_in.redirect_uri}; it does not matter whether it can"
-            " show it. Paste the whole URL here at once, as it is good for 30 seconds only."
+            f"The browser is then redirected to a URL that begins with {sign_in.redirect_uri}; the page itself may fail"
+            " to load. Paste the complete URL here within 30 seconds."
         )
-        pasted = terminal.ask("URL: ")
+        pasted = terminal.prompt("URL: ")
         if not pasted:
-            raise XChatSignInError("no URL was pasted, so there is no token")
+            raise XChatSignInError("No URL was pasted, so there is no token")
         return sign_in.code(pasted)
-    with LoopbackListener(sign_in.redirect_uri, sign_in.is_of_this) as listener:
-        terminal.say(
-            "Allow access in the browser that opens now. If none does, open this URL on this machine; from another one,"
-            f" use --no-browser.\n\n  {sign_in.url}\n"
+    with LoopbackListener(sign_in.redirect_uri, sign_in.matches_state) as listener:
+        terminal.info(
+            "Allow access in the browser that opens now. If none opens, open this URL on this machine, or use"
+            f" --no-browser for another machine.\n\n  {sign_in.url}\n"
         )
-        # Some browsers come back only when they are closed.
+        # Some browsers return only when they are closed.
         threading.Thread(target=_open_browser, args=(sign_in.url, terminal), daemon=True).start()
-        return sign_in.code(listener.redirected(arguments.timeout))
+        return sign_in.code(listener.wait_for_redirect(arguments.timeout))
 
 
 def _open_browser(url: str, terminal: Terminal) -> None:
@@ -170,63 +169,63 @@ def _open_browser(url: str, terminal: Terminal) -> None:
     except (OSError, webbrowser.Error):
         opened = False
     if not opened:
-        terminal.say("No browser could be opened here: open the URL above yourself. Waiting for it.")
+        terminal.info("Cannot open a browser: open the URL above yourself. Waiting for the redirect.")
 
 
-def _exchanged(endpoint: TokenEndpoint, sign_in: SignIn, code: str) -> Token:
+def _exchange(endpoint: TokenEndpoint, sign_in: SignIn, code: str) -> Token:
     try:
         token = endpoint.exchange(code, sign_in.redirect_uri, sign_in.verifier)
     except XChatAuthError as error:
-        said = "; ".join(problem_text(problem) for problem in error.problems) or "no details"
-        if any(problem.get("error") in ("invalid_client", "unauthorized_client") for problem in error.problems):
+        if any(problem.get("error") in REFUSED_CLIENT for problem in error.problems):
             advice = (
-                "Compare the client id with the one in X's developer portal. A confidential client needs its secret, in"
-                f" {CLIENT_SECRET_VARIABLE} or asked for by --confidential; a public client has none"
+                "Compare the client id with the one in X's developer portal. A confidential client needs its secret:"
+                f" set {CLIENT_SECRET_VARIABLE} or use --confidential"
             )
         else:
-            advice = "An authorization code is good once, and for 30 seconds: run the command again, without a pause"
-        raise XChatSignInError(f"X answered {error.status} to the authorization code: {said}. {advice}") from None
+            advice = "An authorization code is valid once, and for 30 seconds: run the command again"
+        problems = problems_text(error.problems)
+        raise XChatSignInError(f"X answered {error.status} to the authorization code: {problems}. {advice}") from None
     except XChatAnswerError as error:
-        raise XChatSignInError(f"{error}. Is the API URL right?") from None
+        raise XChatSignInError(f"{error}. Check the API URL") from None
     if token.access_token is None:
-        raise XChatSignInError("X issued no access token that can be used: expected a bearer token")
+        raise XChatSignInError("X issued no valid access token: expected a bearer token")
     return token
 
 
-def _warn_of_what_is_missing(token: Token, granted: list[str], terminal: Terminal) -> None:
+def _warn_about_missing_scopes(token: Token, granted: list[str], terminal: Terminal) -> None:
     missing = [scope for scope in SCOPES if scope not in granted]
     if missing:
         terminal.warn(
-            f"scopes that were not granted: {', '.join(missing)}. Reading needs dm.read, marking as read dm.write, and"
-            " both tweet.read and users.read"
+            f"Scopes not granted: {', '.join(missing)}. Reading needs dm.read, marking as read needs dm.write, and both"
+            " need tweet.read and users.read"
         )
     if token.refresh_token is None:
-        end = "" if token.expires_at is None else f" It expires {relative(token.expires_at)}."
+        expiry = "" if token.expires_at is None else f" It expires {relative(token.expires_at)}."
         terminal.warn(
-            f"X issued no refresh token, as {OFFLINE_SCOPE} was not granted: the access token cannot be refreshed.{end}"
+            f"X issued no refresh token, as {OFFLINE_SCOPE} was not granted: tasks cannot refresh the token.{expiry}"
         )
 
 
-def _printed(form: str, fields: ConnectionFields) -> str:
+def _formatted(form: str, fields: ConnectionFields) -> str:
     if form == "uri":
         return fields.to_uri()
     if form == "json":
         return fields.to_json()
-    # What reads .env files may know single quotes, but not the shell's way to have one inside of them.
+    # Readers of .env files know single quotes, but not the shell's way to escape one.
     value = fields.to_json().replace("'", "\\u0027")
     return f"{environment_variable(fields.conn_id)}={shlex.quote(value)}"
 
 
-def _forget(replaced: ConnectionFields, terminal: Terminal) -> None:
+def _delete_old_token(replaced: ConnectionFields, terminal: Terminal) -> None:
     try:
-        settings = ConnectionSettings.of(replaced)
-        if settings.grant is not None and not sharing(settings.grant, replaced.conn_id):
-            forget_tokens(settings)
+        settings = ConnectionSettings.from_connection(replaced)
+        if settings.grant is not None and not connections_sharing(settings.grant, replaced.conn_id):
+            delete_tokens(settings)
     except XChatInputError:
-        # What could not be used has left nothing behind.
+        # An invalid connection has no token in the store.
         return
     except XChatError as error:
-        terminal.warn(f"what the token store has of the sign-in before this one was not removed: {error}")
+        terminal.warn(f"token of the old sign-in not deleted from the token store: {error}")
 
 
 def _summary(
@@ -239,4 +238,4 @@ def _summary(
     ]
     if token.expires_at is not None:
         lines.append(f"  expires  {relative(token.expires_at)}")
-    return "\n".join([*lines, "Tasks refresh the token by themselves." if token.refresh_token else ""]).rstrip()
+    return "\n".join([*lines, "Tasks refresh the token automatically." if token.refresh_token else ""]).rstrip()

@@ -1,12 +1,12 @@
-"""``xchat logout``: end the sign-in at X, and take the tokens out of the connection."""
+"""``xchat logout``: revoke the sign-in at X, and delete the tokens of the connection."""
 
 from __future__ import annotations
 
 import argparse
 
-from airflow_provider_xchat.advice import problem_text, sign_in_command
-from airflow_provider_xchat.cli.connections import ConnectionFields, FoundConnection, change, get, sharing
-from airflow_provider_xchat.cli.kept_tokens import forget_tokens, latest_token
+from airflow_provider_xchat.advice import problems_text, sign_in_command
+from airflow_provider_xchat.cli.connections import ConnectionFields, FoundConnection, change, connections_sharing, get
+from airflow_provider_xchat.cli.stored_tokens import delete_tokens, latest_token
 from airflow_provider_xchat.cli.terminal import Terminal
 from airflow_provider_xchat.connection import ConnectionSettings
 from airflow_provider_xchat.exceptions import XChatAuthError, XChatError, XChatInputError
@@ -19,41 +19,43 @@ def logout(arguments: argparse.Namespace, terminal: Terminal) -> None:
     """
     Sign out.
 
-    :param arguments: as cli.py declares them
-    :param terminal: where to write
-    :raises XChatError: when X was not told, or something could not be removed
+    :param arguments: the parsed arguments
+    :param terminal: the terminal
+    :raises XChatError: when the tokens could not be revoked or deleted
     """
     found = get(arguments.conn_id)
     fields = found.fields
     if not fields.has_tokens:
-        terminal.result(f"Connection {fields.conn_id!r} has no token: it is signed out already.")
+        terminal.output(f"Connection {fields.conn_id!r} has no token: already signed out.")
         return
-    settings = ConnectionSettings.of(fields)
-    revoked = _revoked(settings, fields, terminal, force=arguments.force)
+    settings = ConnectionSettings.from_connection(fields)
+    revoked = _try_revoke(settings, fields, terminal, force=arguments.force)
     _warn_others(settings, fields, terminal)
     if found.in_database:
         change(fields.conn_id, ConnectionFields.without_tokens)
-    # Later, so that a second try still knows which token to revoke.
-    forgotten = _forget(settings, terminal)
+    # Last, so that a second logout still finds the token to revoke.
+    is_deleted = _delete_stored(settings, terminal)
     if not found.in_database:
-        raise XChatInputError(_what_is_left(found, revoked=revoked))
-    kept = "" if forgotten else ", other than from the token store"
-    ended = f"revoked at X, and its tokens removed{kept}" if revoked else f"removed here{kept}, but not revoked at X"
-    terminal.result(
-        f"The sign-in of connection {fields.conn_id!r} is {ended}. To sign in again: {sign_in_command(fields.conn_id)}"
+        raise _unwritable(found, revoked=revoked)
+    exception = "" if is_deleted else ", except in the token store"
+    outcome = f"revoked at X, and its tokens deleted{exception}"
+    if not revoked:
+        outcome = f"deleted here{exception}, but not revoked at X"
+    terminal.output(
+        f"Connection {fields.conn_id!r}: sign-in {outcome}. To sign in again: {sign_in_command(fields.conn_id)}"
     )
 
 
-def _revoked(settings: ConnectionSettings, fields: ConnectionFields, terminal: Terminal, *, force: bool) -> bool:
+def _try_revoke(settings: ConnectionSettings, fields: ConnectionFields, terminal: Terminal, *, force: bool) -> bool:
     try:
         _revoke(settings, fields, terminal)
     except XChatError as error:
         reason = _reason(error)
         if not force:
             raise XChatError(
-                f"the token is not revoked: {reason}. Nothing was removed; --force removes it here all the same"
+                f"Token not revoked: {reason}. Nothing was deleted; use --force to delete it here nevertheless"
             ) from None
-        terminal.warn(f"the token is not revoked, and may live on at X: {reason}")
+        terminal.warn(f"token not revoked, it may still be valid at X: {reason}")
         return False
     return True
 
@@ -61,48 +63,46 @@ def _revoked(settings: ConnectionSettings, fields: ConnectionFields, terminal: T
 def _revoke(settings: ConnectionSettings, fields: ConnectionFields, terminal: Terminal) -> None:
     client_id = str(fields.login or "").strip()
     if not client_id:
-        raise XChatInputError("the connection has no login; expected the client id that the token was issued to there")
+        raise XChatInputError("the connection has no login: expected the client id of the token's app")
     token = latest_token(settings, fields.conn_id)
     endpoint = TokenEndpoint(
         settings.base_url, client_id, fields.client_secret, settings.timeout, fields.conn_id, settings.verify
     )
     endpoint.revoke(token.refresh_token or token.access_token or "")
     if settings.grant is not None and token.rotated_at is None and token.expires_within(0):
-        # X also confirms the revocation of a refresh token that was used up.
+        # X also confirms the revocation of a used refresh token.
         terminal.warn(
-            "the token store has no token that came after the sign-in, and the sign-in's own was revoked. Where tasks"
-            " have refreshed it into another store or database, that token lives on: run logout there"
+            "the token store has no rotated token, so the sign-in's first token was revoked. If tasks have refreshed it"
+            " into another store or database, that token is still valid: run logout there"
         )
 
 
 def _reason(error: XChatError) -> str:
     if isinstance(error, XChatAuthError):
-        said = "; ".join(problem_text(problem) for problem in error.problems) or "no details"
-        return f"X answered {error.status}: {said}"
+        return f"X answered {error.status}: {problems_text(error.problems)}"
     return str(error).rstrip(".")
 
 
 def _warn_others(settings: ConnectionSettings, fields: ConnectionFields, terminal: Terminal) -> None:
     try:
-        others = sharing(settings.grant, fields.conn_id) if settings.grant else []
+        others = connections_sharing(settings.grant, fields.conn_id) if settings.grant else []
     except XChatError:
         return
     if others:
-        terminal.warn(f"these connections have lived on the same sign-in, which is over: {', '.join(others)}")
+        terminal.warn(f"these connections have the same sign-in, which is revoked: {', '.join(others)}")
 
 
-def _forget(settings: ConnectionSettings, terminal: Terminal) -> bool:
+def _delete_stored(settings: ConnectionSettings, terminal: Terminal) -> bool:
     try:
-        forget_tokens(settings)
+        delete_tokens(settings)
     except XChatError as error:
-        terminal.warn(f"what the token store has of this sign-in was not removed: {error}")
+        terminal.warn(f"token not deleted from the token store: {error}")
         return False
     return True
 
 
-def _what_is_left(found: FoundConnection, *, revoked: bool) -> str:
-    return (
-        f"the token of connection {found.fields.conn_id!r} is{'' if revoked else ' not'} revoked, but the connection"
-        f" comes from {found.source}, which this command cannot change: remove it there, or its password, and"
-        " refresh_token and expires_at in its extra"
+def _unwritable(found: FoundConnection, *, revoked: bool) -> XChatInputError:
+    return XChatInputError(
+        f"The token of connection {found.fields.conn_id!r} is{'' if revoked else ' not'} revoked, but logout cannot"
+        f" change {found.source}: delete the connection there, or its password, refresh_token and expires_at"
     )

@@ -1,7 +1,7 @@
 """
-A listener on the loopback address, which waits for the browser that X sends back (RFC 8252, section 7.3).
+Listener on the loopback address for the redirect of the browser (RFC 8252, section 7.3).
 
-It logs nothing, as a request line holds the code.
+It logs nothing, as the request line contains the code.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ from airflow_provider_xchat.exceptions import XChatInputError, XChatSignInError
 
 __all__ = ["LoopbackListener"]
 
-# Where each of them listens: no browser depends on IPv6 for localhost.
+# Hosts and their addresses to listen on; browsers need no IPv6 for localhost.
 _LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::1": "::1"}
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>xchat login</title></head>
 <body><p>{}</p></body></html>
 """
-_THANKS = "X has answered. Go back to the terminal, which says how it went; this page can be closed."
-_ANOTHER = "This belongs to another sign-in. Close this tab, and go on in the one that xchat login has opened last."
-_NOT_HERE = "There is nothing here but the end of a sign-in with xchat login."
+_DONE = "The sign-in continues in the terminal. You can close this page."
+_STATE_MISMATCH = "This page belongs to a different sign-in attempt. Close it, and continue in the latest one."
+_NOT_FOUND = "Page not found: xchat login uses this port for its sign-in."
 
 
 class LoopbackListener:
     """
-    Takes the port when it is made, and gives it back when its context is left.
+    Listener that holds its port from its creation to the end of its context.
 
     :param redirect_uri: an http URL on loopback
-    :param is_expected: tells whether a redirect with this state is the one to wait for; any page can send another one
-    :raises XChatInputError: when it is anything else, or its port cannot be had
+    :param is_expected: returns whether a state belongs to this sign-in; other redirects are refused
+    :raises XChatInputError: when the redirect URI is another URL, or its port is not available
     """
 
     def __init__(self, redirect_uri: str, is_expected: Callable[[str], bool]) -> None:
         parts = urlsplit(redirect_uri)
         if parts.scheme != "http" or parts.hostname not in _LOOPBACK:
             raise XChatInputError(
-                f"the redirect URI {redirect_uri!r} is not on this machine; expected http on 127.0.0.1, such as"
-                " http://127.0.0.1:8723/callback. Any other one works with --no-browser"
+                f"Invalid redirect URI {redirect_uri!r}: expected an http URL on this machine, such as"
+                " http://127.0.0.1:8723/callback. For any other one, use --no-browser"
             )
         self._redirect_uri = redirect_uri
         self._server = _listen(parts, is_expected)
@@ -64,26 +64,26 @@ class LoopbackListener:
         self._thread.join()
         self._server.server_close()
 
-    def redirected(self, seconds: float) -> str:
+    def wait_for_redirect(self, seconds: float) -> str:
         """
-        Wait for the browser.
+        Wait for the redirect.
 
-        :param seconds: how long
-        :return: the whole URL to which X has sent it
-        :raises XChatSignInError: when it does not come
+        :param seconds: how long to wait
+        :return: the complete URL
+        :raises XChatSignInError: when there is no redirect in time
         """
         try:
             return self._server.redirected.get(timeout=seconds)
         except queue.Empty:
             raise XChatSignInError(
-                f"no browser came to {self._redirect_uri} within {seconds:.0f} s. If X's page said that something went"
-                " wrong: the client id and this redirect URI must stand in X's developer portal exactly like this. If"
-                " the browser runs on another machine: --no-browser"
+                f"No redirect to {self._redirect_uri} within {seconds:.0f} s. If X's page showed an error, compare"
+                " client id and redirect URI with those in X's developer portal. If the browser runs on another"
+                " machine, use --no-browser"
             ) from None
 
 
 class _Server(socketserver.ThreadingTCPServer):
-    # A browser opens connections in advance, so that one must not wait for another.
+    # Browsers open sockets in advance, so requests must not wait for one another.
     daemon_threads = True
     allow_reuse_address = True
 
@@ -96,7 +96,7 @@ class _Server(socketserver.ThreadingTCPServer):
         super().__init__(address, _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a browser that breaks off is none of the reader's business."""
+        """Log nothing: a browser may close its socket at any time."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -106,17 +106,17 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         if parts.path != self.server.path or not parse_qs(parts.query).keys() & {"code", "error"}:
-            self._answer(HTTPStatus.NOT_FOUND, _NOT_HERE)
+            self._respond(HTTPStatus.NOT_FOUND, _NOT_FOUND)
             return
         states = parse_qs(parts.query).get("state", [""])
         if len(states) > 1 or not self.server.is_expected(states[0]):
-            self._answer(HTTPStatus.BAD_REQUEST, _ANOTHER)
+            self._respond(HTTPStatus.BAD_REQUEST, _STATE_MISMATCH)
             return
-        self._answer(HTTPStatus.OK, _THANKS)
-        # Last: the process may end right after it.
+        self._respond(HTTPStatus.OK, _DONE)
+        # Last, as the process may end right after it.
         self.server.redirected.put(self.server.base + self.path)
 
-    def _answer(self, status: HTTPStatus, sentence: str) -> None:
+    def _respond(self, status: HTTPStatus, sentence: str) -> None:
         page = _PAGE.format(sentence).encode()
         self.send_response(status)
         self.send_header("content-type", "text/html; charset=utf-8")
@@ -128,20 +128,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(page)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
-        """Say nothing: a request line holds the code."""
+        """Log nothing: the request line contains the code."""
 
 
 def _listen(parts: SplitResult, is_expected: Callable[[str], bool]) -> _Server:
     host, port = str(parts.hostname), parts.port or 80
-    instead = (
-        "Free it, or give --redirect-uri with another port that is registered in X's developer portal, or sign in with"
-        " --no-browser"
+    advice = (
+        "Free it, use --no-browser, or register another redirect URI in X's developer portal and use --redirect-uri"
     )
     try:
         return _Server((_LOOPBACK[host], port), parts, is_expected)
     except PermissionError:
-        raise XChatInputError(f"port {port} is not for this user to listen on. {instead}") from None
+        raise XChatInputError(f"Permission denied: cannot listen on port {port}. {advice}") from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise XChatInputError(f"port {port} of {host} is taken by another process. {instead}") from None
-        raise XChatInputError(f"port {port} of {host} cannot be listened on: {error.strerror}. {instead}") from None
+            raise XChatInputError(f"Port {port} of {host} is already in use. {advice}") from None
+        raise XChatInputError(f"Cannot listen on port {port} of {host}: {error.strerror}. {advice}") from None

@@ -1,7 +1,7 @@
 """
-The sign-in at X: OAuth 2.0 authorization code with PKCE (RFC 6749, 7636, 8252). Pure: no network, no output.
+Sign-in at X: OAuth 2.0 authorization code with PKCE (RFC 6749, 7636, 8252). Pure: no network, no output.
 
-Nothing here shows a state, a verifier or a code, nor the URL that was pasted, as that may hold one.
+No error shows a state, a verifier, a code or the pasted URL.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from airflow_provider_xchat.exceptions import XChatInputError, XChatSignInError
 
 __all__ = ["OFFLINE_SCOPE", "SCOPES", "SignIn", "scopes_of"]
 
-#: what the operators need
+#: scopes that the operators need
 SCOPES = ("dm.read", "dm.write", "tweet.read", "users.read")
-#: what a refresh token is issued for
+#: scope for a refresh token
 OFFLINE_SCOPE = "offline.access"
 
 AUTHORIZE_PATH = "/i/oauth2/authorize"
-_PAGES_OF_X = "https://x.com"
+_DEFAULT_PAGES = "https://x.com"
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # RFC 6749, section 3.3
@@ -35,15 +35,14 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 @dataclass(frozen=True)
 class SignIn:
     """
-    One try to sign in.
+    Sign-in attempt.
 
-    :param base_url: where the API is
+    :param base_url: URL of the API
     :param client_id: the app's client id
-    :param redirect_uri: where X sends the browser; registered in X's developer portal exactly like this
-    :param scopes: what is asked for
-    :param pages: URL of the site with the page to allow access; None for X's own, or the API's where that is on this
-        machine, as a sandbox has both
-    :raises XChatInputError: when X could not redirect to the redirect URI
+    :param redirect_uri: the redirect URI, registered exactly like this in X's developer portal
+    :param scopes: the requested scopes
+    :param pages: URL of the site with the authorization page; None for X's own, or for that of an API on this machine
+    :raises XChatInputError: when the redirect URI is invalid
     """
 
     base_url: str
@@ -58,15 +57,15 @@ class SignIn:
         parts = _split(self.redirect_uri)
         if parts is None or not parts.scheme or not (parts.netloc or parts.path) or "#" in self.redirect_uri:
             raise XChatInputError(
-                f"the redirect URI {self.redirect_uri!r} is none; expected a whole URL without #, such as"
+                f"Invalid redirect URI {self.redirect_uri!r}: expected an absolute URL without a fragment, such as"
                 " http://127.0.0.1:8723/callback"
             )
 
     @property
     def url(self) -> str:
-        """The page on which somebody allows the app to do things."""
+        """The URL of the authorization page."""
         local = urlsplit(self.base_url).hostname in ("127.0.0.1", "localhost", "::1")
-        pages = (self.pages or (self.base_url if local else _PAGES_OF_X)).rstrip("/")
+        pages = (self.pages or (self.base_url if local else _DEFAULT_PAGES)).rstrip("/")
         query = {
             "response_type": "code",
             "client_id": self.client_id,
@@ -80,83 +79,81 @@ class SignIn:
 
     def code(self, redirected: str) -> str:
         """
-        Read the URL to which X has sent the browser.
+        Return the authorization code in a redirect.
 
-        :param redirected: the whole URL
-        :return: the authorization code
-        :raises XChatSignInError: when it is another URL, of another sign-in, or says that there is no code
+        :param redirected: the complete URL
+        :raises XChatSignInError: when it is another URL, the redirect of another sign-in, or has an error
         """
-        answer = self._answer(redirected.strip())
-        if not self.is_of_this(answer.get("state", "")):
+        parameters = self._parameters(redirected.strip())
+        if not self.matches_state(parameters.get("state", "")):
             raise XChatSignInError(
-                "the redirect has not the state of this sign-in, so it belongs to another one: to an earlier try, or"
-                " to somebody else's. Close the old tabs, and run the command again"
+                "State mismatch: this redirect belongs to a different sign-in attempt. Close the old tabs, and run the"
+                " command again"
             )
-        if "error" in answer:
-            raise _refused(answer)
-        return answer["code"]
+        if "error" in parameters:
+            raise _redirect_error(parameters)
+        return parameters["code"]
 
-    def is_of_this(self, state: str) -> bool:
+    def matches_state(self, state: str) -> bool:
         """
         Return whether a redirect belongs to this sign-in.
 
-        :param state: the state that it has
-        :return: whether it is this sign-in's
+        :param state: the state in the redirect
         """
         return hmac.compare_digest(_bytes(state), _bytes(self.state))
 
-    def _answer(self, redirected: str) -> Mapping[str, str]:
-        expected = f"expected the one that the browser ends at, beginning with {self.redirect_uri}"
+    def _parameters(self, redirected: str) -> Mapping[str, str]:
+        expected = f"expected the URL that the browser is redirected to, which begins with {self.redirect_uri}"
         parts = _split(redirected)
         if not redirected or parts is None or "://" not in redirected:
-            raise XChatSignInError(f"what was pasted is no URL; {expected}")
+            raise XChatSignInError(f"Invalid URL: {expected}")
         if parts.path == AUTHORIZE_PATH:
-            raise XChatSignInError(f"that is the URL to open, not the one to paste; {expected}")
+            raise XChatSignInError(f"Invalid URL, this is the authorization page: {expected}")
         if _address(parts) != _address(urlsplit(self.redirect_uri)):
             given = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-            raise XChatSignInError(f"what was pasted is a URL of {given}; {expected}")
+            raise XChatSignInError(f"Invalid URL of {given}: {expected}")
         members = parse_qs(parts.query)
         repeated = [name for name in ("code", "error", "state") if len(members.get(name, [])) > 1]
         if repeated or not members.keys() & {"code", "error"}:
-            trouble = f"has more than one {repeated[0]}" if repeated else "has neither a code nor an error"
-            raise XChatSignInError(f"the URL {trouble}; {expected}, with all that stands behind the question mark")
+            reason = f"more than one {repeated[0]}" if repeated else "neither a code nor an error"
+            raise XChatSignInError(f"Invalid URL with {reason}: {expected}, with its complete query")
         return {name: values[0] for name, values in members.items()}
 
 
 def scopes_of(text: str) -> tuple[str, ...]:
     """
-    Read a list of scopes.
+    Parse a list of scopes.
 
-    :param text: the scopes, with spaces or commas between them
-    :return: each of them once
-    :raises XChatInputError: when there is none, or one that cannot be one
+    :param text: the scopes, separated by spaces or commas
+    :return: the scopes without duplicates
+    :raises XChatInputError: when there is none, or an invalid one
     """
     scopes = tuple(dict.fromkeys(text.replace(",", " ").split()))
     if not scopes or not all(_SCOPE.fullmatch(scope) for scope in scopes):
-        raise XChatInputError(f"the scopes {text!r} are none; expected names such as {' '.join(SCOPES)}")
+        raise XChatInputError(f"Invalid scopes {text!r}: expected names such as {' '.join(SCOPES)}")
     return scopes
 
 
-def _refused(answer: Mapping[str, str]) -> XChatSignInError:
-    error = answer["error"]
+def _redirect_error(parameters: Mapping[str, str]) -> XChatSignInError:
+    error = parameters["error"]
     if error == "access_denied":
         return XChatSignInError(
-            "access was denied on X's page, so there is no token. Run the command again to be asked again"
+            "Access was denied on X's page, so there is no token. To try again, run the command again"
         )
-    said = ": ".join(part for part in (error, answer.get("error_description", "")) if part)[:300]
+    text = ": ".join(part for part in (error, parameters.get("error_description", "")) if part)[:300]
     advice = {
-        "invalid_scope": "Ask for scopes that the app may have: its permissions are set in X's developer portal",
-        "unauthorized_client": "Turn on OAuth 2.0 for the app in X's developer portal",
+        "invalid_scope": "Request scopes that the app has: its permissions are set in X's developer portal",
+        "unauthorized_client": "Enable OAuth 2.0 for the app in X's developer portal",
         "server_error": "X failed: try again later",
         "temporarily_unavailable": "X failed: try again later",
     }.get(error, "Compare client id and redirect URI with those in X's developer portal")
-    return XChatSignInError(f"X ended the sign-in with {said.rstrip('.')}. {advice}")
+    return XChatSignInError(f"X ended the sign-in with {text.rstrip('.')}. {advice}")
 
 
 def _split(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018  raises for a port that is no number
+        parts.port  # noqa: B018  raises for an invalid port
     except ValueError:
         return None
     return parts if url.isprintable() and " " not in url else None

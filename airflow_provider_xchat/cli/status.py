@@ -1,4 +1,4 @@
-"""``xchat status``: what is known of a connection, without a token, without asking X and without writing anything."""
+"""``xchat status``: show the state of a connection, without its tokens; it sends and writes nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from airflow_provider_xchat.cli.connections import FoundConnection, get
-from airflow_provider_xchat.cli.kept_tokens import latest_token
+from airflow_provider_xchat.cli.stored_tokens import latest_token
 from airflow_provider_xchat.cli.terminal import Terminal, one_line, relative
 from airflow_provider_xchat.connection import ConnectionSettings
 
@@ -32,19 +32,19 @@ class _Status:
 
 def status(arguments: argparse.Namespace, terminal: Terminal) -> None:
     """
-    Show how a connection is.
+    Show the state of a connection.
 
-    :param arguments: as cli.py declares them
-    :param terminal: where to write
-    :raises XChatError: when there is no such connection, or it cannot be used
+    :param arguments: the parsed arguments
+    :param terminal: the terminal
+    :raises XChatError: when the connection is missing or invalid
     """
-    known = _status(get(arguments.conn_id))
-    terminal.result(_json(known) if arguments.output == "json" else _text(known))
+    state = _status(get(arguments.conn_id))
+    terminal.output(_json(state) if arguments.output == "json" else _text(state))
 
 
 def _status(found: FoundConnection) -> _Status:
     fields = found.fields
-    settings = ConnectionSettings.of(fields)
+    settings = ConnectionSettings.from_connection(fields)
     token = latest_token(settings, fields.conn_id)
     rotates = settings.grant is not None
     return _Status(
@@ -66,39 +66,39 @@ def _seconds(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and value > 0 else None
 
 
-def _text(known: _Status) -> str:
-    client = "not known"
-    if known.client_id:
-        client = f"{known.client_id} ({'confidential' if known.confidential else 'public'})"
+def _text(state: _Status) -> str:
+    client = "unknown"
+    if state.client_id:
+        client = f"{state.client_id} ({'confidential' if state.confidential else 'public'})"
     rows = {
-        "connection": f"{known.conn_id}, from {known.source}",
-        "API URL": known.api_url,
+        "connection": f"{state.conn_id}, from {state.source}",
+        "API URL": state.api_url,
         "client": client,
-        "scopes": " ".join(known.scopes or []) or _unknown_scopes(known),
-        "access token": _expiry(known),
-        "last rotation": "none yet" if known.last_rotation is None else relative(known.last_rotation),
-        "token store": f"{known.token_store}, key {known.token_store_key}",
+        "scopes": " ".join(state.scopes or []) or _unknown_scopes(state),
+        "access token": _expiry(state),
+        "last rotation": "none yet" if state.last_rotation is None else relative(state.last_rotation),
+        "token store": f"{state.token_store}, key {state.token_store_key}",
     }
-    if not known.refreshes:
+    if not state.refreshes:
         rows["last rotation"] = "none: a static token, as the connection has no refresh token"
         rows["token store"] = "none: the token is in the connection"
     return "\n".join(f"{name:<15}{one_line(value)}" for name, value in rows.items())
 
 
-def _unknown_scopes(known: _Status) -> str:
-    return "unknown until the first refresh" if known.refreshes else "unknown"
+def _unknown_scopes(state: _Status) -> str:
+    return "unknown until the first refresh" if state.refreshes else "unknown"
 
 
-def _expiry(known: _Status) -> str:
-    if known.expires_at is None:
-        return "expires at a time that is not known"
-    over = known.expires_at <= datetime.now(UTC).timestamp()
-    then = "" if not over else "; the next task refreshes it" if known.refreshes else "; sign in again"
-    return f"{'expired' if over else 'expires'} {relative(known.expires_at)}{then}"
+def _expiry(state: _Status) -> str:
+    if state.expires_at is None:
+        return "expiry unknown"
+    is_expired = state.expires_at <= datetime.now(UTC).timestamp()
+    advice = "" if not is_expired else "; the next task refreshes it" if state.refreshes else "; sign in again"
+    return f"{'expired' if is_expired else 'expires'} {relative(state.expires_at)}{advice}"
 
 
-def _json(known: _Status) -> str:
-    members = asdict(known)
+def _json(state: _Status) -> str:
+    members = asdict(state)
     for name in ("expires_at", "last_rotation"):
         if members[name] is not None:
             members[name] = datetime.fromtimestamp(members[name], UTC).isoformat(timespec="seconds")

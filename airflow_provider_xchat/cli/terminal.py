@@ -1,4 +1,4 @@
-"""Where commands write: results to standard output, and everything else to standard error."""
+"""Terminal of a command: output to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-__all__ = ["Terminal", "one_line", "relative", "take_terminal"]
+__all__ = ["Terminal", "one_line", "relative", "reserve_stdout"]
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -17,110 +17,108 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 @dataclass(frozen=True)
 class Terminal:
     """
-    A person, or a script.
+    Terminal of a command.
 
-    :param results: file descriptor of what a script reads
+    :param stdout: file descriptor for the output
     """
 
-    results: int
+    stdout: int
 
-    def result(self, text: str) -> None:
+    def output(self, text: str) -> None:
         """
-        Write what was asked for.
+        Write the output of the command.
 
-        :param text: one line or more
-        :raises XChatError: when nobody reads it, or there is no room for it
+        :param text: one or more lines
+        :raises XChatError: when it cannot be written
         """
-        # It imports Airflow, which is to happen after ``take_terminal``.
+        # It imports Airflow, which must happen after ``reserve_stdout``.
         from airflow_provider_xchat.exceptions import XChatError
 
         left = f"{text}\n".encode()
         try:
             while left:
-                left = left[os.write(self.results, left) :]
+                left = left[os.write(self.stdout, left) :]
         except OSError as error:
-            raise XChatError(f"the result cannot be written: {error.strerror}") from None
+            raise XChatError(f"Cannot write the output: {error.strerror}") from None
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """
-        Write what goes with it.
+        Write a message to standard error.
 
-        :param text: one line or more
+        :param text: one or more lines
         """
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
     def warn(self, text: str) -> None:
         """
-        Write what should not be missed.
+        Write a warning to standard error.
 
-        :param text: what it is
+        :param text: the warning
         """
-        self.say(f"xchat: warning: {one_line(text)}")
+        self.info(f"xchat: warning: {one_line(text)}")
 
-    def ask(self, prompt: str) -> str:
+    def prompt(self, text: str) -> str:
         """
-        Ask for a line; the prompt stays out of the results.
+        Read a line from standard input; the prompt goes to standard error.
 
-        :param prompt: what for
-        :return: the line; empty when there is nobody to answer
+        :param text: the prompt
+        :return: the line; empty at the end of the input
         """
-        sys.stderr.write(prompt)
+        sys.stderr.write(text)
         sys.stderr.flush()
         answer = sys.stdin.readline().strip()
         if not sys.stdin.isatty():
-            # Nobody has pressed the key that ends the line.
-            self.say("")
+            # End the line of the prompt.
+            self.info("")
         return answer
 
-    def ask_secretly(self, prompt: str) -> str:
+    def prompt_secret(self, text: str) -> str:
         """
-        Ask for a line that is not to be seen; it may also come through a pipe.
+        Read a line without showing it; it may also come from a pipe.
 
-        :param prompt: what for
-        :return: the line; empty when there is nobody to answer
+        :param text: the prompt
+        :return: the line; empty at the end of the input
         """
         if not sys.stdin.isatty():
-            return self.ask(prompt)
+            return self.prompt(text)
         try:
-            return getpass.getpass(prompt).strip()
+            return getpass.getpass(text).strip()
         except EOFError:
             return ""
 
 
-def take_terminal() -> Terminal:
+def reserve_stdout() -> Terminal:
     """
-    Keep standard output for results, until the process ends.
+    Reserve standard output for the output of the command, until the process ends.
 
-    Airflow logs there from when it is imported to the very end, and a browser that is started may chat there, too. The
-    file descriptor is exchanged, as both have it already, or inherit it. What is logged below a warning is for nobody
-    at a terminal.
+    Airflow and a started browser write there, too: their file descriptor is redirected to standard error. Log messages
+    below a warning are dropped.
 
     :return: the terminal
     """
     sys.stdout.flush()
-    results = os.dup(1)
+    stdout = os.dup(1)
     os.dup2(2, 1)
     logging.disable(logging.INFO)
-    return Terminal(results)
+    return Terminal(stdout)
 
 
 def one_line(text: str) -> str:
     """
-    Make a text from elsewhere fit for a terminal.
+    Return a text as one line of printable characters.
 
     :param text: the text
-    :return: one line of printable characters
     """
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def relative(moment: float) -> str:
     """
-    Say when something is, with how far that is from now.
+    Format a time, with its distance from now.
 
     :param moment: seconds since 1970-01-01 UTC
-    :return: such as ``2026-01-01T12:00:00+00:00 (in 1 h 54 min)``
+    :return: a text such as ``2026-01-01T12:00:00+00:00 (in 1 h 54 min)``
     """
     now = datetime.now(UTC)
     try:
@@ -133,5 +131,5 @@ def relative(moment: float) -> str:
         if left >= length:
             parts.append(f"{left // length} {name}")
             left %= length
-    far = " ".join(parts[:2]) or "0 s"
-    return f"{at.isoformat(timespec='seconds')} ({f'in {far}' if at > now else f'{far} ago'})"
+    distance = " ".join(parts[:2]) or "0 s"
+    return f"{at.isoformat(timespec='seconds')} ({f'in {distance}' if at > now else f'{distance} ago'})"

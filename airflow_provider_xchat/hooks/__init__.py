@@ -1,1 +1,1 @@
-"""Hooks: from an Airflow connection to X Chat."""
+"""Hook for the X Chat API."""

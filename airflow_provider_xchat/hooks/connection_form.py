@@ -1,4 +1,4 @@
-"""The connection form for Airflow before 3.2, made from what provider_info says to later versions."""
+"""Connection form for Airflow before 3.2; later versions read provider_info."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ __all__ = ["field_behaviour", "widgets"]
 
 def widgets() -> dict[str, Any]:
     """
-    Make the form's own fields.
+    Return the form's own fields.
 
     :return: WTForms fields by name
     """
-    # Only the web server of these versions has the three libraries.
+    # Only the web server of these versions has these libraries.
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from flask_babel import lazy_gettext
     from wtforms import PasswordField, StringField
 
-    made: dict[str, Any] = {}
-    for name, described in CONNECTION_FIELDS.items():
-        secret = "password" in str(described["schema"])
-        field, widget = (PasswordField, BS3PasswordFieldWidget) if secret else (StringField, BS3TextFieldWidget)
-        made[name] = field(lazy_gettext(described["label"]), widget=widget(), description=described["description"])
-    return made
+    fields: dict[str, Any] = {}
+    for name, spec in CONNECTION_FIELDS.items():
+        is_secret = "password" in str(spec["schema"])
+        field, widget = (PasswordField, BS3PasswordFieldWidget) if is_secret else (StringField, BS3TextFieldWidget)
+        fields[name] = field(lazy_gettext(spec["label"]), widget=widget(), description=spec["description"])
+    return fields
 
 
 def field_behaviour() -> dict[str, Any]:
     """
-    Say which standard fields are hidden and how the others are called.
+    Return the hidden standard fields, and the labels and placeholders of the others.
 
-    :return: the same as in provider_info, with the keys that these versions use
+    :return: the behaviour in provider_info, with the keys of these versions
     """
     return {key.replace("-", "_"): value for key, value in FIELD_BEHAVIOUR.items()}

@@ -5,11 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
-__all__ = ["MAX_DAY_SECONDS", "MAX_WAIT_SECONDS", "ROUNDING_SECONDS", "DayLimit", "RateLimitHeaders", "retry_after"]
+__all__ = [
+    "MAX_DAY_SECONDS",
+    "MAX_WAIT_SECONDS",
+    "ROUNDING_SECONDS",
+    "DayLimit",
+    "RateLimitHeaders",
+    "reported_reset",
+    "retry_after",
+]
 
 #: length of X's windows; nobody waits longer, except for a daily limit
 MAX_WAIT_SECONDS = 900.0
@@ -20,6 +29,7 @@ ROUNDING_SECONDS = 5.0
 #: wait in place of a reset that is not believed; with jitter it stays below MAX_WAIT_SECONDS
 _FALLBACK_WAIT_SECONDS = 840.0
 
+_RESET = "x-rate-limit-reset"
 _DAILY = [(f"{family}-remaining", f"{family}-reset") for family in ("x-user-limit-24hour", "x-app-limit-24hour")]
 
 
@@ -67,7 +77,7 @@ class RateLimitHeaders:
         """
         headers = dict(headers.items())  # read up to ten times; httpx searches its list each time
         limit, left = _count(headers.get("x-rate-limit-limit")), _count(headers.get("x-rate-limit-remaining"))
-        resets_at = _moment(headers, "x-rate-limit-reset", now, MAX_WAIT_SECONDS)
+        resets_at = _moment(headers, _RESET, now, MAX_WAIT_SECONDS)
         days = list(_days(headers, now))
         closed = [day.resets_at for day in days if day.left == 0]
         used_up = left == 0 or (refused and left is None)
@@ -79,6 +89,19 @@ class RateLimitHeaders:
         closed_until = max(closed, default=None)
         is_guess = closed_until == now + _FALLBACK_WAIT_SECONDS
         return cls(limit, left, resets_at, closed_until, is_guess, min(days, default=None))
+
+
+def reported_reset(headers: Mapping[str, str]) -> datetime | None:
+    """
+    Return the reset time as X sent it, plausible or not.
+
+    :param headers: by names in any case
+    :return: None when X sent no time
+    """
+    try:
+        return datetime.fromtimestamp(int(headers.get(_RESET, "")), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

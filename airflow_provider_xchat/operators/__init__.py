@@ -1,1 +1,1 @@
-"""Operators: one X Chat call each."""
+"""Operators for X Chat."""

@@ -21,8 +21,7 @@ from airflow_provider_xchat.runtime.compat import (
 from airflow_provider_xchat.runtime.ending import EndsWhenKilled
 from airflow_provider_xchat.runtime.literal_arguments import check_literal, is_literal
 
-# Every DAG file that uses an operator imports this module each time it is parsed, so nothing heavy is imported here:
-# the hook comes in when a task runs.
+# Every DAG file with an operator imports this module each time it is parsed, so the hook is imported when a task runs.
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
@@ -54,7 +53,7 @@ class XChatOperator(EndsWhenKilled, BaseOperator):
     template_fields: Sequence[str] = ("xchat_conn_id",)
     ui_color = "#e8f1fa"
 
-    #: the scheduler of Airflow 2.11 asks for it
+    #: read by the scheduler of Airflow 2.11
     reschedule = True
 
     def __init__(
@@ -131,10 +130,10 @@ class XChatCallOperator(XChatOperator):
     """
     Base class for operators whose requests have a deadline and wait for a rate limit.
 
-    :param deadline: how long a call may take with all its attempts, as a timedelta, a number of seconds, or text with
+    :param deadline: how long a call with all its attempts may take, as a timedelta, a number of seconds, or a text with
         one
-    :param rate_limit_wait: how long to hold the worker slot while a rate limit lasts, likewise; for a longer time the
-        task releases it
+    :param rate_limit_wait: how long to hold the worker slot while a rate limit lasts, in the same forms; for a longer
+        time the task releases it
     """
 
     template_fields: Sequence[str] = (*XChatOperator.template_fields, "deadline", "rate_limit_wait")
@@ -162,9 +161,9 @@ class ConversationFieldsOperator(XChatCallOperator):
     """
     Base class for operators that fetch conversations.
 
-    :param chat_conversation_fields: members that a conversation should have, as a list or a text that holds one
-    :param expansions: lists of user ids whose users ``includes.users`` should have
-    :param user_fields: members that those users should have
+    :param chat_conversation_fields: fields of a conversation, as a list or a text that contains one
+    :param expansions: lists of user ids to expand to users in ``includes.users``
+    :param user_fields: fields of those users
     :param allow_unknown: additional field or expansion names to accept even if they are not in X's OpenAPI document
     """
 

@@ -1,4 +1,4 @@
-"""The operator for many conversations in one task."""
+"""Operator for many conversations in one task."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_xchat.api.inputs import (
     checked_conversation_ids,
     checked_count,
     checked_list,
-    wrong_conversation_ids,
+    invalid_conversation_ids,
 )
 from airflow_provider_xchat.operators.base import ConversationFieldsOperator
 from airflow_provider_xchat.runtime.literal_arguments import check_literal
@@ -30,11 +30,12 @@ _FAIL_ON = ("any", "all", "never")
 
 class GetChatConversationsOperator(ConversationFieldsOperator):
     """
-    Fetch the metadata of many X Chat conversations: several at a time, each once.
+    Fetch the metadata of many X Chat conversations concurrently.
 
-    Keeps to the rate limit: what is left of it is sent, then the task gives its worker slot back until it resets. What
-    it has is kept for 7 days: neither that, nor a retry, nor a worker that dies has it fetched again. Before Airflow
-    3.3 it is kept with ``output_path`` alone; without, a retry fetches again, and the task waits in its worker slot.
+    When the rate limit is exhausted, the task releases its worker slot until the reset. A checkpoint of the fetched
+    conversations is kept for 7 days, so that a wait, a retry or a killed worker does not fetch them again. Before
+    Airflow 3.3, there is a checkpoint only with ``output_path``; without one, a retry fetches all conversations again,
+    and the task waits in its worker slot.
 
     Returns to XCom, without ``output_path``::
 
@@ -44,32 +45,31 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
             "errors": {"g3": {"type": "XChatNotFoundError", "message": "…", "status": 404, "may_pass": False}},
         }
 
-    With ``output_path``, ``path`` and the three counts only; the file has a JSON object to each line, either
-    ``{"conversation_id": …, "answer": {…}}`` or ``{"conversation_id": …, "error": {…}}``, and is there when the task is
-    done with all of them.
+    With ``output_path``, the result has only ``path`` and the three counts. Each line of the file is a JSON object,
+    either ``{"conversation_id": …, "answer": {…}}`` or ``{"conversation_id": …, "error": {…}}``; the file appears when
+    all conversations are done.
 
-    What concerns all of them (a token that is not good, missing credits or scopes, a wrong field name, X that does not
-    answer any more) ends the task at once, whatever ``fail_on`` says.
+    An error that concerns all conversations (an invalid token, missing credits or scopes, an unknown field name, no
+    responses from X) fails the task at once, whatever ``fail_on`` is.
 
-    :param conversation_ids: the conversations, as a list, a text that holds one, or what mapped tasks returned
-        (templated); one that is listed twice is fetched once; with ``fail_on="any"``, one that cannot be an id fails
-        the task before any request
-    :param max_concurrency: how many requests at a time (templated)
-    :param output_path: where to write JSON Lines, a path or URL for ``ObjectStoragePath``: ``/data/x.jsonl``,
-        ``s3://aws_default@bucket/x.jsonl``; mapped tasks need one each; that it can be written is checked before any
-        request (templated)
-    :param fail_on: whether the task fails when ``"any"`` conversation failed, when ``"all"`` did, or ``"never"``; a
-        retry asks for those only that failed, and there is none when it would end the same for all of them (templated)
+    :param conversation_ids: the conversations, as a list, a text that contains one, or the XComs of mapped tasks
+        (templated); duplicates are fetched once; with ``fail_on="any"``, an invalid id fails the task at once
+    :param max_concurrency: the number of concurrent requests (templated)
+    :param output_path: path of a JSON Lines file, for ``ObjectStoragePath``: ``/data/x.jsonl``,
+        ``s3://aws_default@bucket/x.jsonl``; each mapped task needs its own; the task checks that it can write there
+        before any request (templated)
+    :param fail_on: fail the task if ``"any"`` conversation failed, if ``"all"`` failed, or ``"never"``; a retry fetches
+        only the failed ones, and there is no retry if all would fail again (templated)
     :param chat_conversation_fields: as in ``GetChatConversationOperator`` (templated)
-    :param expansions: likewise (templated)
-    :param user_fields: likewise (templated)
-    :param allow_unknown: likewise (templated)
+    :param expansions: as in ``GetChatConversationOperator`` (templated)
+    :param user_fields: as in ``GetChatConversationOperator`` (templated)
+    :param allow_unknown: as in ``GetChatConversationOperator`` (templated)
     :param xchat_conn_id: id of a connection of type ``xchat`` (templated)
-    :param deadline: how long a call may take with all its attempts, as a timedelta, a number of seconds, or text with
+    :param deadline: how long a call with all its attempts may take, as a timedelta, a number of seconds, or a text with
         one (templated)
-    :param rate_limit_wait: for how long a worker slot is held while a rate limit lasts, likewise; beyond that, the task
-        gives it back and comes again after the reset (templated)
-    :param deferrable: whether to wait for that in the triggerer; ``[operators] default_deferrable`` by default
+    :param rate_limit_wait: how long to hold the worker slot while a rate limit lasts, in the same forms; for a longer
+        time the task releases it (templated)
+    :param deferrable: whether to wait in the triggerer; ``[operators] default_deferrable`` by default
     """
 
     template_fields: Sequence[str] = (
@@ -96,22 +96,22 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
         self.fail_on = fail_on
         check_literal(self, "max_concurrency", partial(checked_count, "max_concurrency"))
         check_literal(self, "fail_on", partial(checked_choice, "fail_on", choices=_FAIL_ON))
-        # Else, an id that cannot be one is a failure among others.
+        # Otherwise, an invalid id is one of the failures.
         check_ids = checked_conversation_ids if fail_on == "any" else partial(checked_list, "conversation_ids")
         check_literal(self, "conversation_ids", check_ids)
 
     def call_api(self, context: Context) -> dict[str, Any]:
         """
-        Fetch what is not there yet.
+        Fetch the conversations that are not in the checkpoint.
 
-        :raises XChatConversationsError: as ``fail_on`` says; the result is in XCom all the same
-        :raises XChatError: for what concerns all conversations
+        :raises XChatConversationsError: depending on ``fail_on``; the result is pushed to XCom, too
+        :raises XChatError: for an error that concerns all conversations
         """
         from airflow.providers.common.compat.sdk import AirflowFailException
 
         from airflow_provider_xchat.api.inputs import checked_choice, checked_count, checked_list
-        from airflow_provider_xchat.bulk.checkpoint import progress_of
-        from airflow_provider_xchat.bulk.fetcher import ManyConversations
+        from airflow_provider_xchat.bulk.checkpoint import open_checkpoint
+        from airflow_provider_xchat.bulk.fetcher import ConversationFetcher
         from airflow_provider_xchat.bulk.output_files import check_own_output, checked_output
         from airflow_provider_xchat.exceptions import XChatRateLimitError
         from airflow_provider_xchat.runtime.event_loops import run_in_own_loop
@@ -125,43 +125,43 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
         if self.output_path is not None:
             check_own_output(context)
             output = checked_output(self.output_path)
-        progress = progress_of(context, output)
-        many = ManyConversations(
+        checkpoint = open_checkpoint(context, output)
+        fetcher = ConversationFetcher(
             self.hook,
             self.fields,
-            progress,
-            keep_answers=output is None,
+            checkpoint,
+            keep_results=output is None,
             try_number=context["ti"].try_number,
         )
         while True:
             try:
-                run_in_own_loop(many.fetch(identifiers, max_concurrency))
+                run_in_own_loop(fetcher.fetch(identifiers, max_concurrency))
                 break
             except XChatRateLimitError as error:
-                if progress.is_kept or error.retry_at is None:
+                if checkpoint.is_complete or error.retry_at is None:
                     raise
-                self.log.info("%s What was fetched is kept in memory alone, so the task waits for that here.", error)
+                self.log.info("%s Without a checkpoint, the task waits in its worker slot.", error)
                 time.sleep(max((error.retry_at - datetime.now(UTC)).total_seconds(), 0) + 1)
         path = None if self.output_path is None else str(self.output_path)
-        result = many.result(path)
-        progress.write_output(many.records())
-        failure = many.failure(fail_on)
-        # After the last try, nobody would remove it.
+        result = fetcher.result(path)
+        checkpoint.write_output(fetcher.records())
+        failure = fetcher.failure(fail_on)
+        # No later try would delete it.
         if failure is None or isinstance(failure, AirflowFailException) or _is_last_try(context):
-            progress.forget()
+            checkpoint.delete()
         if failure is not None:
-            # A task that fails returns nothing, and what there is has been paid for.
+            # A failed task returns nothing, but these conversations have been paid for.
             self._push(context, result)
             raise failure
         return result
 
     def _check_ids(self, identifiers: list[Any]) -> None:
-        for wrong in wrong_conversation_ids(identifiers):
-            self.log.error("conversation_ids has %.100r in it, which cannot be an id", wrong)
+        for invalid in invalid_conversation_ids(identifiers):
+            self.log.error("Invalid id in conversation_ids: %.100r", invalid)
         checked_conversation_ids(identifiers)
 
     def _push(self, context: Context, result: dict[str, Any]) -> None:
-        """Push what Airflow would push if the task succeeded."""
+        """Push the XComs that Airflow would push for a success."""
         if not self.do_xcom_push:
             return
         if self.multiple_outputs:

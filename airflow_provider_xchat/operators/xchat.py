@@ -1,4 +1,4 @@
-"""The operators: each asks X by the hook, and returns to XCom what came of it."""
+"""Operators for X Chat: each calls the API through the hook, and returns the result to XCom."""
 
 from __future__ import annotations
 
@@ -27,23 +27,22 @@ class GetChatConversationOperator(ConversationFieldsOperator):
     """
     Fetch the metadata of an X Chat conversation: its type, members, name, settings and times.
 
-    Returns the answer's JSON to XCom, lossless; ``data`` is always a list. Problems that X reports beside the data
-    are logged as warnings. Bad input, a token that is not good, missing credits or rights, and an unknown conversation
-    fail the task at once, without retries; see :mod:`airflow_provider_xchat.exceptions`.
+    Returns the JSON of the response to XCom, lossless; ``data`` is always a list. Partial errors are logged.
+    Invalid input, an invalid token, missing credits or permissions, and an unknown conversation fail the task without
+    retries; see :mod:`airflow_provider_xchat.exceptions`.
 
     :param conversation_id: the other participant's user id, two user ids joined by a dash or a colon, or a group id
         (templated)
-    :param chat_conversation_fields: members that the conversation should have, as a list or a text that holds one
-        (templated)
-    :param expansions: lists of user ids whose users ``includes.users`` should have (templated)
-    :param user_fields: members that those users should have (templated)
-    :param allow_unknown: names in the three lists to send although X's document does not list them (templated)
+    :param chat_conversation_fields: fields of the conversation, as a list or a text that contains one (templated)
+    :param expansions: lists of user ids to expand to users in ``includes.users`` (templated)
+    :param user_fields: fields of those users (templated)
+    :param allow_unknown: additional names to accept even if they are not in X's OpenAPI document (templated)
     :param xchat_conn_id: id of a connection of type ``xchat`` (templated)
-    :param deadline: how long a call may take with all its attempts, as a timedelta, a number of seconds, or text with
+    :param deadline: how long a call with all its attempts may take, as a timedelta, a number of seconds, or a text with
         one (templated)
-    :param rate_limit_wait: for how long a worker slot is held while a rate limit lasts, likewise; beyond that, the task
-        gives it back and comes again after the reset (templated)
-    :param deferrable: whether to wait for that in the triggerer; ``[operators] default_deferrable`` by default
+    :param rate_limit_wait: how long to hold the worker slot while a rate limit lasts, in the same forms; for a longer
+        time the task releases it (templated)
+    :param deferrable: whether to wait in the triggerer; ``[operators] default_deferrable`` by default
     """
 
     template_fields: Sequence[str] = ("conversation_id", *ConversationFieldsOperator.template_fields)
@@ -54,29 +53,31 @@ class GetChatConversationOperator(ConversationFieldsOperator):
         check_literal(self, "conversation_id", checked_conversation_id)
 
     def call_api(self, context: Context) -> dict[str, Any]:
-        """Make the call; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.get_conversation`."""
-        answer = self.hook.get_conversation(self.conversation_id, **self.fields)
-        _warn_of_problems(self, answer)
-        return answer
+        """Call the API; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.get_conversation`."""
+        from airflow_provider_xchat.api.answers import log_partial_errors
+
+        result = self.hook.get_conversation(self.conversation_id, **self.fields)
+        log_partial_errors(self.log, result)
+        return result
 
 
 class MarkConversationReadOperator(XChatCallOperator):
     """
     Mark an X Chat conversation as read, up to a message event.
 
-    The other participants can see it as a read receipt, and it cannot be undone. A retry of the task with the same
-    sequence id changes nothing. Returns the answer's JSON to XCom; fails when X does not confirm the mark.
+    The other participants see a read receipt, which cannot be undone. A retry with the same id changes nothing.
+    Returns the JSON of the response to XCom; fails when X does not confirm the mark.
 
-    Mapped tasks each send their mark, in no order, also where several have the same one.
+    Mapped tasks send their requests in any order.
 
     :param conversation_id: as in :class:`GetChatConversationOperator` (templated)
-    :param seen_until_sequence_id: id of the last message event that counts as read: digits (templated)
+    :param seen_until_sequence_id: id of the last message event to mark as read: digits (templated)
     :param xchat_conn_id: id of a connection of type ``xchat`` (templated)
-    :param deadline: how long a call may take with all its attempts, as a timedelta, a number of seconds, or text with
+    :param deadline: how long a call with all its attempts may take, as a timedelta, a number of seconds, or a text with
         one (templated)
-    :param rate_limit_wait: for how long a worker slot is held while a rate limit lasts, likewise; beyond that, the task
-        gives it back and comes again after the reset (templated)
-    :param deferrable: whether to wait for that in the triggerer; ``[operators] default_deferrable`` by default
+    :param rate_limit_wait: how long to hold the worker slot while a rate limit lasts, in the same forms; for a longer
+        time the task releases it (templated)
+    :param deferrable: whether to wait in the triggerer; ``[operators] default_deferrable`` by default
     """
 
     template_fields: Sequence[str] = (
@@ -93,22 +94,24 @@ class MarkConversationReadOperator(XChatCallOperator):
         check_literal(self, "seen_until_sequence_id", checked_sequence_id)
 
     def call_api(self, context: Context) -> dict[str, Any]:
-        """Make the call; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.mark_conversation_read`."""
-        answer = self.hook.mark_conversation_read(self.conversation_id, self.seen_until_sequence_id)
-        _warn_of_problems(self, answer)
-        return answer
+        """Call the API; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.mark_conversation_read`."""
+        from airflow_provider_xchat.api.answers import log_partial_errors
+
+        result = self.hook.mark_conversation_read(self.conversation_id, self.seen_until_sequence_id)
+        log_partial_errors(self.log, result)
+        return result
 
 
 class RefreshXChatTokenOperator(XChatOperator):
     """
-    Keep the token of a connection fresh, for fleets that would rather have one place refresh.
+    Refresh the token of a connection, to have it done in one place.
 
-    Every task refreshes the token by itself, some 5 to 10 minutes before it expires. Where a DAG runs this operator
-    more often than that, none of the others ever has to. Gets a new token unless the one there is lasts long enough,
-    and returns ``{"expires_at": …}`` to XCom, in ISO 8601 and UTC, or None where X did not say; never a token.
+    Every task refreshes the token itself, some 5 to 10 minutes before it expires. If a DAG runs this operator often
+    enough, no other task has to. Returns ``{"expires_at": …}`` to XCom, in ISO 8601 and UTC, or None if X did not
+    report it; never a token.
 
-    :param min_remaining: how long the token must last, as a timedelta, a number of seconds, or text with one
-        (templated)
+    :param min_remaining: refresh the token unless it is valid for this long, as a timedelta, a number of seconds, or a
+        text with one (templated)
     :param xchat_conn_id: id of a connection of type ``xchat`` that has a refresh token (templated)
     :param deferrable: whether to wait in the triggerer while X's rate limit lasts; ``[operators]
         default_deferrable`` by default
@@ -122,16 +125,8 @@ class RefreshXChatTokenOperator(XChatOperator):
         check_literal(self, "min_remaining", partial(checked_seconds, "min_remaining"))
 
     def call_api(self, context: Context) -> dict[str, str | None]:
-        """Refresh; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.refresh_access_token`."""
+        """Refresh the token; see :meth:`airflow_provider_xchat.hooks.xchat.XChatHook.refresh_access_token`."""
         from airflow_provider_xchat.api.inputs import checked_seconds
 
         expires_at = self.hook.refresh_access_token(checked_seconds("min_remaining", self.min_remaining))
         return {"expires_at": None if expires_at is None else expires_at.isoformat("T", "seconds")}
-
-
-def _warn_of_problems(operator: XChatOperator, answer: dict[str, Any]) -> None:
-    from airflow_provider_xchat.advice import problem_text
-    from airflow_provider_xchat.api.answers import problems_of
-
-    for problem in problems_of(answer):
-        operator.log.warning("X reports a problem beside its answer: %s", problem_text(problem))

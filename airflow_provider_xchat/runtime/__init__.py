@@ -1,1 +1,1 @@
-"""What the provider needs of Airflow and of the machine."""
+"""Airflow and operating system: versions, Variables, threads, locks, TLS."""

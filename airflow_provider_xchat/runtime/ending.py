@@ -1,4 +1,4 @@
-"""Ends a task when Airflow kills it: "mark failed", "clear", and the shutdown of a worker."""
+"""End a task when Airflow kills it: "mark failed", "clear", or the shutdown of a worker."""
 
 from __future__ import annotations
 
@@ -11,37 +11,36 @@ __all__ = ["EndsWhenKilled"]
 
 
 class EndsWhenKilled:
-    """Mixin for operators and sensors whose ``execute`` must not go on after ``on_kill``."""
+    """Mixin for operators and sensors whose ``execute`` must end after ``on_kill``."""
 
-    _execution = "not begun"
+    _execution = "not started"
 
     @contextmanager
     def _executing(self) -> Iterator[None]:
         """Mark ``execute`` as running while the context lasts."""
         if self._execution == "killed":
-            raise _end()
+            raise _exit()
         self._execution = "running"
         try:
             yield
         finally:
-            self._execution = "over"
+            self._execution = "ended"
 
     def on_kill(self) -> None:
         """
-        End the task, so that no request and no refresh of a token begins any more.
+        End the task, so that it starts no request and no refresh any more.
 
-        Airflow calls this in the handler of a signal, in the main thread; what this raises ends ``execute``. After a
-        timeout it calls it, too, when ``execute`` is over.
+        Airflow calls this in a signal handler in the main thread, where the exception ends ``execute``; and after a
+        timeout, when ``execute`` has ended.
         """
-        if IS_AIRFLOW_2:  # it raises an exception of its own; later versions let the task go on until they kill it
+        if IS_AIRFLOW_2:  # it raises its own exception; later versions let the task continue
             return
         if self._execution == "running":
-            raise _end()
-        if self._execution == "not begun":
+            raise _exit()
+        if self._execution == "not started":
             self._execution = "killed"
 
 
-def _end() -> SystemExit:
-    # Not an Exception, which could be taken for a failure of whatever the signal interrupts. Airflow retries it: a
-    # worker that is shut down should not cost the task.
+def _exit() -> SystemExit:
+    # Not an Exception, which the interrupted code could handle. Airflow retries the task, as after a worker's shutdown.
     return SystemExit("Airflow has killed this task.")

@@ -1,8 +1,8 @@
 """
-Runs a coroutine in an event loop in a thread of its own, so that Airflow can end the task.
+Run a coroutine in an event loop in its own thread, so that Airflow can end the task.
 
-Airflow ends a task by a signal whose handler raises an exception in the main thread. An event loop there runs the
-handler inside any callback: asyncio swallows the exception, loses a task, or ends one coroutine and goes on.
+Airflow ends a task by a signal whose handler raises an exception in the main thread. An event loop there may run the
+handler in any callback: asyncio swallows the exception, loses a task, or ends one coroutine and continues.
 """
 
 from __future__ import annotations
@@ -20,20 +20,18 @@ __all__ = ["run_in_own_loop"]
 
 Result = TypeVar("Result")
 
-# How long (seconds) a task that ends waits for its coroutine to clean up, for example to save what it has. Airflow
-# kills a process some 5 s after it has asked it to end.
+# How long a task that ends waits for its coroutine to clean up; Airflow kills a process some 5 s after its signal.
 _CLEAN_UP_SECONDS = 4.0
-# How long (seconds) the main thread sleeps at a time. A signal may reach the process in another thread, and does not
-# wake it then.
-_LOOK_SECONDS = 0.1
+# How often the main thread wakes up, as a signal that reaches another thread does not wake it.
+_POLL_SECONDS = 0.1
 
 
 def run_in_own_loop(coroutine: Coroutine[Any, Any, Result]) -> Result:
     """
-    Run a coroutine to its end, in an event loop in a thread of its own.
+    Run a coroutine in an event loop in its own thread.
 
-    An exception in the calling thread, such as the timeout of a task, cancels the coroutine. It is raised again once
-    the coroutine has cleaned up, or after 4 s if that takes longer; a refresh of a token that has begun is waited for.
+    An exception in the calling thread, such as the timeout of a task, cancels the coroutine. It is raised when the
+    coroutine has cleaned up, or after 4 s; a running refresh is completed first.
 
     :param coroutine: the coroutine
     :return: its result
@@ -47,20 +45,20 @@ def run_in_own_loop(coroutine: Coroutine[Any, Any, Result]) -> Result:
         with runner:
             try:
                 outcome.set_result(runner.run(_finished(task)))
-            except BaseException as error:  # noqa: BLE001  it is raised in the thread that waits
+            except BaseException as error:  # noqa: BLE001  raised in the calling thread
                 outcome.set_exception(error)
 
-    # Not one that Python waits for when a process ends: it is waited for here, for as long as it makes sense.
+    # A daemon, as Python would wait for another thread without limit when the process ends.
     thread = threading.Thread(target=work, name="xchat-event-loop", daemon=True)
     try:
         thread.start()
         while not outcome.done():
-            wait([outcome], _LOOK_SECONDS)
+            wait([outcome], _POLL_SECONDS)
         return outcome.result()
     except BaseException:
-        with suppress(RuntimeError):  # the loop is closed: the coroutine has raised this
+        with suppress(RuntimeError):  # the loop is closed: the coroutine has raised the exception
             loop.call_soon_threadsafe(task.cancel)
-        interruption.call_for()
+        interruption.interrupt()
         raise
     finally:
         thread.join(_CLEAN_UP_SECONDS)

@@ -1,4 +1,4 @@
-"""Locks on files, among the threads and processes of one machine."""
+"""File locks among the threads and processes of one machine."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ log = logging.getLogger(__name__)
 @contextmanager
 def host_lock(key: str, timeout: float) -> Iterator[None]:
     """
-    Keep the other threads and processes of this user on this machine out.
+    Lock a key among the threads and processes of this user on this machine.
 
-    :param key: the key of what they are kept from
+    :param key: the key
     :param timeout: seconds to wait for others at most
-    :return: a context manager that may also fail to keep them out: the lease is what counts
+    :return: a context manager that also continues without the lock: correctness depends on the lease only
     """
     with ExitStack() as held:
         try:
             held.enter_context(file_lock(_lock_file(key), timeout))
         except OSError as error:  # TimeoutError is one, too
-            log.debug("going on without a file lock: %s", error)
+            log.debug("continuing without a file lock: %s", error)
         yield
 
 
@@ -38,9 +38,9 @@ def _lock_file(key: str) -> Path:
     folder = Path(tempfile.gettempdir()) / f"airflow-provider-xchat-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
-    # Below a folder that everybody may write into, somebody else may have been first.
+    # Any user may have created it in the shared temporary folder.
     if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode):
-        raise PermissionError(f"{folder} is not a folder of this user")
+        raise PermissionError(f"{folder} does not belong to this user")
     return folder / f"{key}.lock"
 
 
@@ -49,10 +49,10 @@ def file_lock(path: Path, timeout: float) -> Iterator[None]:
     """
     Lock a file while the context lasts, against other threads and processes of this machine.
 
-    The kernel unlocks it when its holder dies. The file stays, empty.
+    The kernel releases the lock when its process ends. The file stays, empty.
 
-    :param path: the file, made when it is missing
-    :param timeout: how long to wait for it at most (seconds)
+    :param path: the file; it is created if it is missing
+    :param timeout: how long to wait for the lock at most (seconds)
     :raises TimeoutError: on entering, when others hold it for longer
     :raises OSError: on entering, when the file cannot be opened
     """
@@ -70,7 +70,7 @@ def file_lock(path: Path, timeout: float) -> Iterator[None]:
         try:
             yield
         finally:
-            # Closing alone would not unlock it for a process that was forked meanwhile.
+            # Explicitly, as a forked process may still have the file open.
             fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)

@@ -1,7 +1,7 @@
 """
-Arguments that stand literally in a DAG file, checked when the file is parsed.
+Check literal arguments when a DAG file is parsed.
 
-Templates, XComs and other values that are known only when the task runs are checked then. A check alters no attribute.
+Templates, XComs and other values that are known only at run time are checked then. A check changes no attribute.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _LISTS = (list, tuple, set, frozenset)
 
 def check_literal(operator: Any, argument: str, check: Callable[[Any], object]) -> None:
     """
-    Check an argument as far as it is literal: of a list, the items that are.
+    Check a literal argument, or the literal items of a list.
 
-    :param operator: a task, with the argument in an attribute of the same name
+    :param operator: a task with the argument in an attribute of the same name
     :param argument: the name of the argument
-    :param check: takes the value, and raises for one that cannot be used
-    :raises XChatInputError: when the check does; names the task as well
+    :param check: raises for an invalid value
+    :raises XChatInputError: when the check does, with the name of the task
     """
     value = getattr(operator, argument)
     if isinstance(value, _LISTS):
@@ -40,10 +40,10 @@ def check_literal(operator: Any, argument: str, check: Callable[[Any], object]) 
 
 def is_literal(operator: Any, value: Any) -> bool:
     """
-    Return whether a value is the same now as when the task runs.
+    Return whether a value is literal: the same when the task runs.
 
-    :param operator: the task that it is for
-    :param value: an argument of the task, or an item of a list in one
+    :param operator: the task
+    :param value: an argument of the task, or an item of a list
     """
     if isinstance(value, _LISTS):
         return all(is_literal(operator, item) for item in value)
@@ -59,5 +59,5 @@ def _may_be_template(text: str) -> bool:
 
 
 def _has_own_syntax(operator: Any) -> bool:
-    """Whether the DAG has settings of its own for Jinja, such as other delimiters."""
+    """Return whether the DAG has its own settings for Jinja, such as other delimiters."""
     return bool(operator.has_dag() and operator.dag.jinja_environment_kwargs)

@@ -1,4 +1,4 @@
-"""Take secrets out of texts that came from outside, in whatever form they stand there."""
+"""Redact secrets in texts from outside, in all their spellings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["redact", "secret_forms"]
 
 def redact(text: str, secrets: Iterable[str]) -> str:
     """
-    Replace secrets in a text by ``***``.
+    Replace secrets in a text by ``***``, also if they are escaped for a URL, HTML or JSON.
 
     :param text: the text
     :param secrets: the secrets
-    :return: the text without them, also where they were escaped as in a URL, in HTML or in JSON
+    :return: the text without the secrets
     """
     for form in secret_forms(secrets):
         text = text.replace(form, "***")
@@ -26,7 +26,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 def secret_forms(secrets: Iterable[str]) -> list[str]:
     """
-    List the spellings of secrets in a text.
+    Return the spellings of secrets in a text.
 
     :param secrets: the secrets
     :return: the texts to look for, longest first, as one may be part of another

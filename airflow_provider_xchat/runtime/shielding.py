@@ -1,4 +1,4 @@
-"""Refreshes that no signal cuts off, and that none begins after the task has ended."""
+"""Shield refreshes from signals, and start none after the end of the task."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from airflow_provider_xchat.runtime.threads import in_event_loop
+
 __all__ = ["Interruption", "run_shielded"]
 
 Result = TypeVar("Result")
@@ -18,35 +20,35 @@ _CURRENT: contextvars.ContextVar[Interruption | None] = contextvars.ContextVar("
 
 
 class Interruption:
-    """The end of work in other threads, which the main thread may call for."""
+    """Interruption of shielded work in other threads by the main thread."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._called_for = False
+        self._is_interrupted = False
         self._unfinished = 0
 
     def context(self) -> contextvars.Context:
-        """Return a copy of the current context in which :func:`run_shielded` obeys this interruption."""
+        """Return a copy of the current context, with this interruption for :func:`run_shielded`."""
         context = contextvars.copy_context()
         context.run(_CURRENT.set, self)
         return context
 
-    def call_for(self) -> None:
-        """Let no uninterrupted work begin from now on, and wait for the work that has begun."""
+    def interrupt(self) -> None:
+        """Let no shielded work start from now on, and wait for the running work."""
         with self._changed:
-            self._called_for = True
+            self._is_interrupted = True
             self._changed.wait_for(lambda: not self._unfinished)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """
-        Have :meth:`call_for` wait until the context ends.
+        Have :meth:`interrupt` wait until the context ends.
 
-        :raises CancelledError: when the interruption was called for before
+        :raises CancelledError: after an interruption
         """
         with self._changed:
-            if self._called_for:
-                raise asyncio.CancelledError("the task has ended, so no refresh begins")
+            if self._is_interrupted:
+                raise asyncio.CancelledError("the task has ended, so no refresh starts")
             self._unfinished += 1
         try:
             yield
@@ -58,30 +60,22 @@ class Interruption:
 
 def run_shielded(work: Callable[[], Result]) -> Result:
     """
-    Do something that signals cannot break off.
+    Run a function that signals cannot interrupt.
 
-    Airflow ends a task that takes too long, or that is to be stopped, by an exception in its main thread. Between X's
-    answer and the end of saving it would cost the token. A main thread with an event loop is a trigger's, or that of a
-    coroutine that calls what is not one: no signals there, and a thread may need the loop that would wait for it.
+    Airflow ends a task by an exception in its main thread, which would lose the token between response and save. A
+    main thread with an event loop is a trigger's, or that of a coroutine that calls a blocking function: it gets no
+    signals, and must not wait for a thread that may need the loop.
 
-    :param work: what to do
-    :return: what it returns
-    :raises CancelledError: when the task has ended before the work began
+    :param work: the function
+    :return: its result
+    :raises CancelledError: when the task has ended before
     """
-    if threading.current_thread() is not threading.main_thread() or _has_event_loop():
+    if threading.current_thread() is not threading.main_thread() or in_event_loop():
         interruption = _CURRENT.get()
         if interruption is None:
             return work()
         with interruption.waiting():
             return work()
     with ThreadPoolExecutor(1, thread_name_prefix="xchat-refresh") as executor:
-        # Leaving waits for the thread, whatever happens here.
+        # The end of the context waits for the thread.
         return executor.submit(contextvars.copy_context().run, work).result()
-
-
-def _has_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

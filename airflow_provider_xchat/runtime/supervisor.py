@@ -1,4 +1,4 @@
-"""What this provider asks of Airflow from threads: in Airflow 3, all of it goes to the supervisor, by one socket."""
+"""Requests to Airflow from threads, which share one socket to the supervisor in Airflow 3."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from airflow_provider_xchat.runtime.compat import mask_secret
 __all__ = ["mask", "one_request_at_a_time"]
 
 _LOCK = threading.RLock()
-# Much longer than a request takes. Who waits longer may be what the holder waits for.
-_LONGEST = 10.0
+# Far longer than any request. A longer wait may mean a deadlock, so continue without the lock.
+_MAX_WAIT_SECONDS = 10.0
 
 
 @contextmanager
 def one_request_at_a_time() -> Iterator[None]:
     """
-    Keep our other threads from asking, while the context lasts.
+    Send no request from other threads of this provider, for as long as the context lasts.
 
-    Airflow 3.1 writes requests and reads answers without a lock, so that one thread could get another's answer.
+    Airflow 3.1 has no lock for its requests, so a thread could get the response for another one.
     """
-    held = _LOCK.acquire(timeout=_LONGEST)
+    held = _LOCK.acquire(timeout=_MAX_WAIT_SECONDS)
     try:
         yield
     finally:
@@ -32,9 +32,9 @@ def one_request_at_a_time() -> Iterator[None]:
 
 def mask(secrets: Iterable[str]) -> None:
     """
-    Have Airflow show ``***`` in place of these, in task logs and rendered fields.
+    Have Airflow show ``***`` instead of secrets in task logs and rendered fields.
 
-    :param secrets: the secrets; in Airflow 3 the process that writes the task's log is told, too
+    :param secrets: the secrets
     """
     with one_request_at_a_time():
         for secret in secrets:

@@ -1,4 +1,4 @@
-"""What would keep an event loop waiting goes to threads: files, imports, and requests to Airflow's supervisor."""
+"""Run blocking work (files, imports, supervisor requests) in threads."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from importlib import import_module
 from types import ModuleType
 from typing import ParamSpec, TypeVar
 
-__all__ = ["imported", "in_event_loop", "in_thread"]
+__all__ = ["import_in_thread", "in_event_loop", "in_thread"]
 
 Result = TypeVar("Result")
 Parameters = ParamSpec("Parameters")
 
-_imported: dict[str, ModuleType] = {}
+_modules: dict[str, ModuleType] = {}
 
 
 def in_event_loop() -> bool:
@@ -27,25 +27,25 @@ def in_event_loop() -> bool:
 
 async def in_thread(work: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
     """
-    Do something in a thread. Who is cancelled meanwhile does not stop it.
+    Run a function in a thread. Cancelling the caller does not stop the thread.
 
-    :param work: what to do, with its arguments
-    :return: what it returns
+    :param work: the function, followed by its arguments
+    :return: its result
     """
-    # asgiref's threads, as triggers of Airflow 3.1 reach the supervisor only from those. Imported here, as it takes
-    # a third of what our triggers' modules take, and files of DAGs import those.
+    # Triggers of Airflow 3.1 reach the supervisor only from asgiref's threads. Imported here, as DAG files import this
+    # module through the triggers, and asgiref would take a third of the time.
     from asgiref.sync import sync_to_async
 
     return await sync_to_async(work, thread_sensitive=False)(*args, **kwargs)
 
 
-async def imported(name: str) -> ModuleType:
+async def import_in_thread(name: str) -> ModuleType:
     """
-    Import a module that takes long, the first time in a thread.
+    Import a module in a thread.
 
     :param name: its full name
     :return: the module
     """
-    if name not in _imported:
-        _imported[name] = await in_thread(import_module, name)
-    return _imported[name]
+    if name not in _modules:
+        _modules[name] = await in_thread(import_module, name)
+    return _modules[name]

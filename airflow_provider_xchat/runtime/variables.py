@@ -1,9 +1,8 @@
 """
-Airflow Variables as a plain register: what is read is what was written last, and an error is never an absence.
+Linearizable access to Airflow Variables: a read returns the last write, and an error is never "not found".
 
-Airflow's own ``Variable.get`` asks each secrets backend and a cache of the DAG processor first, and calls a Variable
-that it could not read "not found". So tasks and triggers ask their supervisor, as ``Variable.get`` does in the end, and
-everything else asks the database.
+Airflow's ``Variable.get`` reads secrets backends and a cache first, and reports a Variable that it could not read as
+not found. So tasks and triggers send requests to their supervisor, and all others read the database.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ __all__ = ["AirflowVariableStore", "delete", "is_listed", "read", "write"]
 
 class AirflowVariableStore:
     """
-    Keeps texts in Airflow Variables: encrypted with the Fernet key, and within reach of every worker.
+    Token store in Airflow Variables, encrypted with the Fernet key and shared by all workers.
 
-    Workers of Airflow 3 can write Variables, but not connections. There is no lock, so leases are written instead.
+    Workers of Airflow 3 can write Variables, but not connections. It has no lock, so leases are used.
 
-    :param description: what a Variable says about itself to those who look at the list of them
+    :param description: the description of the Variables
     """
 
-    # Of the class, so that subclasses without a call of this constructor have one, too.
+    # Of the class, for subclasses that do not call this constructor.
     _description = "A token that airflow-provider-xchat rotates; do not edit it."
 
     def __init__(self, description: str | None = None) -> None:
@@ -39,22 +38,22 @@ class AirflowVariableStore:
         """Read a Variable; see :meth:`airflow_provider_xchat.tokens.TokenStore.load`."""
         found = read(key)
         if found is None and is_listed(key):
-            # It may have been written in between.
+            # It may have been written in the meantime.
             found = read(key)
             if found is None:
                 raise XChatTokenStoreUnusableError(
-                    f"the Airflow Variable {key} is there, and its value cannot be read. The likely cause is another"
-                    " Fernet key than the one that it was written with (AIRFLOW__CORE__FERNET_KEY): set that key again,"
-                    " also as the second one of a list. When it is lost, remove the Variable and sign in again"
+                    f"Airflow Variable {key} exists, but its value cannot be read. The likely cause is a changed Fernet"
+                    " key (AIRFLOW__CORE__FERNET_KEY): add the old key to the list. If it is lost, delete the Variable"
+                    " and sign in again"
                 )
         return found
 
     def peek(self, key: str) -> str | None:
         """
-        Read a Variable that may be lost without harm.
+        Read a Variable without important data.
 
         :param key: its key
-        :return: None also when it is there and cannot be read
+        :return: None also when it exists but cannot be read
         """
         return read(key)
 
@@ -63,7 +62,7 @@ class AirflowVariableStore:
         write(key, value, self._description)
 
     def delete(self, key: str) -> None:
-        """Remove a Variable; see :meth:`airflow_provider_xchat.tokens.TokenStore.delete`."""
+        """Delete a Variable; see :meth:`airflow_provider_xchat.tokens.TokenStore.delete`."""
         delete(key)
 
 
@@ -73,25 +72,25 @@ def read(key: str) -> str | None:
     Read a Variable.
 
     :param key: its key
-    :return: its value; None when the Variable is missing or this process cannot read it
-    :raises Exception: any, when the database or the API server failed
+    :return: its value; None when it is missing or this process cannot read it
+    :raises Exception: any of the database or the API server
     """
     if not _is_supervised():
         return _read_row(key)
     from airflow.sdk.execution_time.comms import GetVariable, VariableResult
 
-    answer = _ask(GetVariable(key=key), absent="VARIABLE_NOT_FOUND")
-    return answer.value if isinstance(answer, VariableResult) else None
+    response = _request(GetVariable(key=key), missing="VARIABLE_NOT_FOUND")
+    return response.value if isinstance(response, VariableResult) else None
 
 
 @one_request_at_a_time()
 def is_listed(key: str) -> bool:
     """
-    Return whether there is a Variable, readable or not.
+    Return whether a Variable exists, readable or not.
 
     :param key: its key
-    :return: False also where Airflow cannot tell: in tasks and triggers of Airflow 3.1 and 3.2
-    :raises Exception: any, when the database or the API server failed
+    :return: False also in tasks and triggers of Airflow 3.1 and 3.2, which cannot list Variables
+    :raises Exception: any of the database or the API server
     """
     if not _is_supervised():
         from airflow.models.variable import Variable
@@ -110,44 +109,44 @@ def write(key: str, value: str, description: str) -> None:
 
     :param key: its key
     :param value: its value
-    :param description: what it is, for those who look at the list
-    :raises Exception: any, when it was not written, or may not have been
+    :param description: its description
+    :raises Exception: any, when it may not have been written
     """
     if not _is_supervised():
         _write_row(key, value, description)
         return
     if _is_in_deadline_callback():
         raise XChatTokenStoreUnusableError(
-            "callbacks of deadline alerts cannot write Airflow Variables: Airflow would never answer"
+            "callbacks of deadline alerts cannot write Airflow Variables: Airflow would never respond"
         )
     from airflow.sdk.execution_time.comms import PutVariable
 
-    _ask(PutVariable(key=key, value=value, description=description))
+    _request(PutVariable(key=key, value=value, description=description))
 
 
 @one_request_at_a_time()
 def delete(key: str) -> None:
     """
-    Remove a Variable; one that is not there is removed already.
+    Delete a Variable; a missing one is not an error.
 
     :param key: its key
-    :raises Exception: any, when it could not be removed
+    :raises Exception: any, when it could not be deleted
     """
     if not _is_supervised():
         _delete_row(key)
         return
     from airflow.sdk.execution_time.comms import DeleteVariable
 
-    _ask(DeleteVariable(key=key), absent="VARIABLE_NOT_FOUND")
+    _request(DeleteVariable(key=key), missing="VARIABLE_NOT_FOUND")
 
 
 def _is_supervised() -> bool:
-    # As Airflow itself tells: there is a supervisor to ask in tasks and triggers of Airflow 3, and nowhere else.
+    # Airflow's own check: tasks and triggers of Airflow 3 have a supervisor.
     return hasattr(sys.modules.get("airflow.sdk.execution_time.task_runner"), "SUPERVISOR_COMMS")
 
 
 def _is_in_deadline_callback() -> bool:
-    """Whether the supervisor is that of a deadline callback, which leaves requests to write without an answer."""
+    """Return whether the supervisor is one of a deadline callback, which does not respond to writes."""
     frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001  documented in spite of its name
     while frame is not None:
         module, function = frame.f_globals.get("__name__"), frame.f_code.co_name
@@ -157,21 +156,21 @@ def _is_in_deadline_callback() -> bool:
     return False
 
 
-def _ask(message: Any, absent: str | None = None) -> Any:
-    """Ask the supervisor; None when it says that something is absent, and an error for any other refusal."""
+def _request(message: Any, missing: str | None = None) -> Any:
+    """Return the supervisor's response; None for the error ``missing``, and an exception for any other error."""
     from airflow.sdk.exceptions import AirflowRuntimeError
     from airflow.sdk.execution_time.comms import ErrorResponse
     from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
 
     try:
-        answer = SUPERVISOR_COMMS.send(message)
+        response = SUPERVISOR_COMMS.send(message)
     except AirflowRuntimeError as error:
-        answer = error.error
-    if not isinstance(answer, ErrorResponse):
-        return answer
-    if answer.error.value == absent:
+        response = error.error
+    if not isinstance(response, ErrorResponse):
+        return response
+    if response.error.value == missing:
         return None
-    raise AirflowRuntimeError(answer)
+    raise AirflowRuntimeError(response)
 
 
 def _read_row(key: str) -> str | None:
@@ -181,7 +180,7 @@ def _read_row(key: str) -> str | None:
 
     with create_session() as session:
         row = session.scalar(select(Variable).where(Variable.key == key))
-        # Airflow gives None for a value that the Fernet key does not fit.
+        # Airflow returns None for a value of another Fernet key.
         return None if row is None else row.val
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_xchat.runtime.http_environment import making_client
+from airflow_provider_xchat.runtime.http_environment import proxy_errors
 
 if TYPE_CHECKING:
     from xchat_client import Client
@@ -67,7 +67,7 @@ class ClientPool:
 
     def _add(self) -> _Member:
         member = _Member(self._client.with_headers({}))
-        with making_client():
+        with proxy_errors():
             member.client.get_async_httpx_client()
         self._members.append(member)
         return member

@@ -9,7 +9,7 @@ from airflow_provider_xchat.api.calls import Secrets
 from airflow_provider_xchat.connection import ConnectionSettings
 from airflow_provider_xchat.exceptions import XChatInputError
 from airflow_provider_xchat.limits.shared import SharedLimits
-from airflow_provider_xchat.runtime.http_environment import making_client, ssl_context
+from airflow_provider_xchat.runtime.http_environment import proxy_errors, ssl_context
 from airflow_provider_xchat.runtime.supervisor import mask
 from airflow_provider_xchat.sending.deadline import enforce_deadlines
 from airflow_provider_xchat.sending.sender import Sender
@@ -33,7 +33,7 @@ def static_client(settings: ConnectionSettings, conn_id: str, access_token: str 
     auth = _bearer(access_token or "")
     context = ssl_context(settings.verify, conn_id)
     client = Client(settings.base_url, auth=auth, timeout=settings.timeout, verify_ssl=context)
-    with making_client():
+    with proxy_errors():
         client.get_httpx_client()
     return client
 
@@ -58,7 +58,7 @@ def make_sender(settings: ConnectionSettings, conn_id: str, *, deadline: float, 
         timeout=settings.timeout,
         verify_ssl=ssl_context(settings.verify, conn_id),
     )
-    with making_client():
+    with proxy_errors():
         enforce_deadlines(client.get_httpx_client())
     # Connections with the same sign-in share their limits.
     account = settings.access_token if settings.grant is None else settings.grant.key
@@ -95,7 +95,7 @@ def rotating_tokens(settings: ConnectionSettings, conn_id: str) -> RotatingToken
         _bearer(settings.access_token)
     return RotatingTokens(
         settings.grant,
-        stores.token_store(settings.store, settings.store_kwargs),
+        stores.make_token_store(settings.store, settings.store_kwargs),
         base_url=settings.base_url,
         timeout=settings.timeout,
         conn_id=conn_id,

@@ -1,1 +1,1 @@
-"""The sensors: each waits for something to become true of X Chat."""
+"""Sensors for X Chat."""

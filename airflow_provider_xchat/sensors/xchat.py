@@ -1,4 +1,4 @@
-"""The sensor: waits for a conversation to change."""
+"""Sensor that waits for a conversation to be updated."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from airflow_provider_xchat.exceptions import XChatInputError
 from airflow_provider_xchat.runtime.ending import EndsWhenKilled
 from airflow_provider_xchat.runtime.literal_arguments import check_literal
 
-# Every DAG file that uses the sensor imports this module each time it is parsed, so nothing heavy is imported here: the
-# hook and the trigger come in when a task runs.
+# Every DAG file with the sensor imports this module each time it is parsed, so the hook and the trigger are imported
+# when a task runs.
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
@@ -31,20 +31,20 @@ __all__ = ["ChatConversationUpdatedSensor"]
 
 class ChatConversationUpdatedSensor(EndsWhenKilled, BaseSensorOperator):
     """
-    Wait until an X Chat group has changed since a point in time, and return its metadata.
+    Wait until an X Chat group was updated after a point in time, and return its metadata.
 
-    Returns the answer's JSON to XCom, as ``GetChatConversationOperator`` does. Each poke is a request, which costs
-    money; deferred sensors of one triggerer that wait for the same conversation share theirs. A rate limit counts as
-    "not yet". Deferred, the sensor puts up with failures that may pass; otherwise they fail the task, which may be
+    Returns the JSON of the response to XCom, as ``GetChatConversationOperator`` does. Each poke is a request, which
+    costs money; deferred sensors of one triggerer with the same conversation share theirs. During a rate limit, the
+    sensor keeps waiting. A deferred sensor retries transient failures; otherwise they fail the task, which may be
     retried.
 
-    :param conversation_id: the id of a group; X does not say of other conversations when they were updated (templated)
-    :param updated_since: succeed when it was updated after that; a datetime or text in ISO 8601 (templated)
-    :param chat_conversation_fields: members that the conversation should have; all of them by default (templated)
+    :param conversation_id: the id of a group; X does not report updates of other conversations (templated)
+    :param updated_since: succeed if it was updated after this time; a datetime or a text in ISO 8601 (templated)
+    :param chat_conversation_fields: fields of the conversation; all of them by default (templated)
     :param xchat_conn_id: id of a connection of type ``xchat`` (templated)
-    :param max_failures: how many requests in a row may fail while the sensor is deferred
-    :param deferrable: ask once in the worker, then wait in the triggerer; by default as ``[operators]
-        default_deferrable`` says
+    :param max_failures: how many consecutive requests may fail while the sensor is deferred
+    :param deferrable: whether to poke once in the worker, then wait in the triggerer; ``[operators]
+        default_deferrable`` by default
     """
 
     template_fields: Sequence[str] = ("conversation_id", "updated_since", "chat_conversation_fields", "xchat_conn_id")
@@ -75,36 +75,37 @@ class ChatConversationUpdatedSensor(EndsWhenKilled, BaseSensorOperator):
         check_literal(self, names, partial(checked_known_names, "get_chat_conversation", names))
         if deferrable and not self.poke_interval:
             raise XChatInputError(
-                "poke_interval is 0; expected more for a deferrable sensor, as each request costs money"
+                "Invalid poke_interval 0: expected a positive number if deferrable, as each request costs money"
             )
 
     def execute(self, context: Context) -> Any:
-        """Poke until the conversation has changed; see :meth:`poke`."""
+        """Poke until the conversation was updated; see :meth:`poke`."""
         with self._executing():
             return super().execute(context)
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Ask once; where the sensor is deferrable and it is not yet time, defer."""
+        """Poll once; if the conversation was not updated and the sensor is deferrable, defer."""
+        from airflow_provider_xchat.api.answers import log_partial_errors
         from airflow_provider_xchat.exceptions import XChatRateLimitError
         from airflow_provider_xchat.hooks.xchat import XChatHook
-        from airflow_provider_xchat.triggers.updates import fields_to_ask_for, updated_at
+        from airflow_provider_xchat.triggers.updates import fields_to_request, updated_at
 
         since = checked_moment("updated_since", self.updated_since)
-        fields = fields_to_ask_for(self.chat_conversation_fields)
+        fields = fields_to_request(self.chat_conversation_fields)
         try:
             with XChatHook(self.xchat_conn_id) as hook:
                 hook.may_block_event_loop = True
-                answer = hook.get_conversation(self.conversation_id, chat_conversation_fields=fields)
+                result = hook.get_conversation(self.conversation_id, chat_conversation_fields=fields)
         except XChatRateLimitError as error:
-            self.log.info("Not yet: %s", error)
+            self.log.info("Not updated yet: %s", error)
         else:
-            updated = updated_at(answer)
+            updated = updated_at(result)
             if updated > since:
-                self._warn_of_problems(answer)
-                return PokeReturnValue(is_done=True, xcom_value=answer)
-            self.log.info("Not yet: updated at %s, and not after %s", updated.isoformat(), since.isoformat())
+                log_partial_errors(self.log, result)
+                return PokeReturnValue(is_done=True, xcom_value=result)
+            self.log.info("Not updated yet: updated_at is %s, not after %s", updated.isoformat(), since.isoformat())
         if self.deferrable:
-            # From within poke, so that what soft_fail and its like say of a poke holds for this one, too.
+            # Within poke, so that soft_fail and similar arguments apply to it.
             self._wait_in_triggerer(since)
         return PokeReturnValue(is_done=False)
 
@@ -115,7 +116,7 @@ class ChatConversationUpdatedSensor(EndsWhenKilled, BaseSensorOperator):
             conversation_id=self.conversation_id,
             updated_since=since,
             poll_interval=self.poke_interval,
-            # No longer than the sensor may take: it stands in the database as JSON, which has no infinity.
+            # At most the sensor's timeout, as JSON in the database has no infinity.
             longest_interval=self._max_wait() if self.exponential_backoff else 0.0,
             max_failures=self.max_failures,
             xchat_conn_id=str(self.xchat_conn_id),
@@ -131,10 +132,12 @@ class ChatConversationUpdatedSensor(EndsWhenKilled, BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """
-        Return what the trigger has found.
+        Return the result of the trigger.
 
-        :raises XChatError: what the trigger has found to be wrong, and would be the same for a retry
+        :raises XChatError: the permanent error of the trigger
         """
+        from airflow_provider_xchat.api.answers import log_partial_errors
+
         if "error" in event:
             from airflow_provider_xchat.triggers.errors import from_payload
 
@@ -142,22 +145,15 @@ class ChatConversationUpdatedSensor(EndsWhenKilled, BaseSensorOperator):
             if self.soft_fail:
                 raise AirflowSkipException("Skipping due to soft_fail is set to True.") from error
             raise error
-        answer: dict[str, Any] = event["conversation"]
+        result: dict[str, Any] = event["conversation"]
         self.log.info("Updated at %s", event["updated_at"])
-        self._warn_of_problems(answer)
-        return answer
-
-    def _warn_of_problems(self, answer: dict[str, Any]) -> None:
-        from airflow_provider_xchat.advice import problem_text
-        from airflow_provider_xchat.api.answers import problems_of
-
-        for problem in problems_of(answer):
-            self.log.warning("X reports a problem beside its answer: %s", problem_text(problem))
+        log_partial_errors(self.log, result)
+        return result
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Take a deferral that took too long for what it is: a sensor's timeout, after which there are no retries."""
-        # Airflow 3 does so itself; 2.11 would try again.
+        """Convert a deferral timeout into AirflowSensorTimeout, which is not retried."""
+        # Airflow 3 does so itself; 2.11 would retry.
         timed_out = next_method == "__fail__" and (next_kwargs or {}).get("error") == "Trigger/execution timeout"
         if timed_out and not self.soft_fail:
-            raise AirflowSensorTimeout(f"not updated within {self.timeout} seconds")
+            raise AirflowSensorTimeout(f"Conversation not updated within {self.timeout} seconds")
         return super().resume_execution(next_method, next_kwargs, context)

@@ -1,4 +1,4 @@
-"""Tokens: what they are, where they are kept, and how they rotate."""
+"""Tokens: model, stores and rotation."""
 
 from airflow_provider_xchat.runtime.variables import AirflowVariableStore
 from airflow_provider_xchat.tokens.model import Grant, LockingTokenStore, Token, TokenStore

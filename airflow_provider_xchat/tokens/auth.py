@@ -1,4 +1,4 @@
-"""Puts the token that is good now on each request, and tries again with the next one when X says 401."""
+"""Add the current token to each request, and retry with the next one after a 401."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from airflow_provider_xchat.tokens.rotation import RotatingTokens
 
 __all__ = ["XChatAuth"]
 
-# After a 401, another process may have a newer token, and that one may be refused, too; the third comes from X.
-_TRIES = 2
+# After a 401, the store may have a newer token; if X refuses that one, too, the next one is new.
+_RETRIES = 2
 
 
 class XChatAuth(httpx.Auth):
     """
-    OAuth 2.0 with tokens that rotate, for ``xchat_client.Client(auth=…)``.
+    OAuth 2.0 auth flow with rotating tokens, for ``xchat_client.Client(auth=…)``.
 
-    The refresh is not one of the requests that this flow yields: a coroutine that is cancelled would lose its answer.
+    The refresh is not part of the flow: a cancelled coroutine would lose its response.
 
-    :param tokens: where the tokens come from
+    :param tokens: the rotating tokens
     """
 
     def __init__(self, tokens: RotatingTokens) -> None:
@@ -36,44 +36,44 @@ class XChatAuth(httpx.Auth):
 
     def prepare(self) -> None:
         """
-        See to it that there is a token to send a request with.
+        Get a valid token, before a request is reserved.
 
-        :raises XChatError: as :meth:`RotatingTokens.current` says
+        :raises XChatError: as in :meth:`RotatingTokens.current`
         """
         self._tokens.current()
 
     async def aprepare(self) -> None:
-        """Do what :meth:`prepare` does, once for all coroutines."""
+        """Do the same as :meth:`prepare`, once for all coroutines."""
         if self._tokens.ready() is None:
-            await self._shared(None)
+            await self._get_in_thread(None)
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """
-        Drive a request of ``httpx.Client``.
+        Authorize a request of ``httpx.Client``.
 
         :param request: the request
-        :raises XChatError: as :meth:`RotatingTokens.current` says
+        :raises XChatError: as in :meth:`RotatingTokens.current`
         """
         began, token = time.time(), self._tokens.current()
-        response = yield _with(token, request)
-        for _ in range(_TRIES):
+        response = yield _authorized(request, token)
+        for _ in range(_RETRIES):
             if response.status_code != httpx.codes.UNAUTHORIZED or _issued_since(began, token):
                 return
             token = self._tokens.replace(token)
-            response = yield _with(token, request)
+            response = yield _authorized(request, token)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Do what :meth:`sync_auth_flow` does, for ``httpx.AsyncClient``."""
-        began, token = time.time(), self._tokens.ready() or await self._shared(None)
-        response = yield _with(token, request)
-        for _ in range(_TRIES):
+        """Do the same as :meth:`sync_auth_flow`, for ``httpx.AsyncClient``."""
+        began, token = time.time(), self._tokens.ready() or await self._get_in_thread(None)
+        response = yield _authorized(request, token)
+        for _ in range(_RETRIES):
             if response.status_code != httpx.codes.UNAUTHORIZED or _issued_since(began, token):
                 return
-            token = await self._shared(token)
-            response = yield _with(token, request)
+            token = await self._get_in_thread(token)
+            response = yield _authorized(request, token)
 
-    async def _shared(self, refused: Token | None) -> Token:
-        """Get a token in a thread: one for all coroutines that want one, and out of reach of their cancellation."""
+    async def _get_in_thread(self, refused: Token | None) -> Token:
+        """Get a token in a thread, shared by all coroutines that wait for one; cancelling them does not stop it."""
         loop = asyncio.get_running_loop()
         while True:
             running = self._running
@@ -81,14 +81,14 @@ class XChatAuth(httpx.Auth):
             if running is None or not joined:
                 work = self._tokens.current if refused is None else partial(self._tokens.replace, refused)
                 running = self._running = loop.create_task(in_thread(work))
-                running.add_done_callback(_look_at)
+                running.add_done_callback(_retrieve_exception)
             token = await asyncio.shield(running)
             if not joined or refused is None or token.access_token != refused.access_token:
                 return token
 
 
-def _look_at(task: asyncio.Task[Token]) -> None:
-    # When everybody who waited was cancelled, asyncio would complain that nobody has seen the error.
+def _retrieve_exception(task: asyncio.Task[Token]) -> None:
+    # Without this, asyncio logs the error when all coroutines that wait for it were cancelled.
     if not task.cancelled():
         task.exception()
 
@@ -97,7 +97,7 @@ def _issued_since(began: float, token: Token) -> bool:
     return token.rotated_at is not None and token.rotated_at >= began
 
 
-def _with(token: Token, request: httpx.Request) -> httpx.Request:
+def _authorized(request: httpx.Request, token: Token) -> httpx.Request:
     try:
         return next(BearerToken(token.access_token or "").auth_flow(request))
     except ValueError as error:

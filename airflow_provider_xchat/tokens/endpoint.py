@@ -1,8 +1,8 @@
 """
-X's OAuth 2.0 token endpoint: one POST at a time, blocking, bounded in time and size, and never redirected.
+X's OAuth 2.0 token endpoint (RFC 6749): blocking, limited in time and size, without redirects.
 
-RFC 6749 says what is sent and answered. Confidential clients send their id and secret by HTTP Basic and no
-``client_id`` in the body, public clients only ``client_id`` in the body, as X documents it.
+As X documents it, confidential clients authenticate by HTTP Basic without ``client_id`` in the body, and public clients
+send only ``client_id`` in the body.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ from urllib.parse import quote_plus
 import httpx
 from xchat_client.client import BearerToken
 
-from airflow_provider_xchat.api.answers import api_error, cleaned
+from airflow_provider_xchat.advice import REFUSED_CLIENT
+from airflow_provider_xchat.api.answers import api_error, without_secrets
 from airflow_provider_xchat.exceptions import (
     XChatAnswerError,
     XChatAPIError,
     XChatAuthError,
     XChatBadRequestError,
-    XChatConnectionError,
     XChatRateLimitError,
     XChatServerError,
 )
 from airflow_provider_xchat.limits.headers import RateLimitHeaders, retry_after
-from airflow_provider_xchat.runtime.http_environment import making_client, ssl_context, tls_fault
+from airflow_provider_xchat.runtime.http_environment import proxy_errors, ssl_context
 from airflow_provider_xchat.runtime.redaction import redact
 from airflow_provider_xchat.runtime.supervisor import mask
+from airflow_provider_xchat.runtime.transport_errors import transport_errors
 from airflow_provider_xchat.tokens.model import REFRESH_TOKEN, Token
 
 __all__ = ["TokenEndpoint"]
@@ -41,20 +42,14 @@ __all__ = ["TokenEndpoint"]
 TOKEN_PATH = "/2/oauth2/token"  # noqa: S105  a path
 REVOKE_PATH = "/2/oauth2/revoke"
 
-# What a token endpoint calls a refresh token or a client that it does not take. X answers a dead refresh token with
-# invalid_request, others with invalid_grant.
-_REFUSALS = frozenset({"invalid_request", "invalid_grant", "invalid_client", "unauthorized_client"})
-# What httpx raises before anything was sent
-_BEFORE_SENDING = (
-    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout),
-    *(httpx.ProxyError, httpx.UnsupportedProtocol, httpx.InvalidURL),
-)
-# A token answer has less than 1 kB.
-_MOST = 64 * 1024
+# Errors about a refresh token or a client. X sends invalid_request for an invalid refresh token, others invalid_grant.
+_REFUSALS = REFUSED_CLIENT | {"invalid_request", "invalid_grant"}
+# A response with a token has less than 1 kB.
+_MAX_RESPONSE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _Response:
     status_code: int
     headers: Mapping[str, str]
     content: bytes
@@ -63,13 +58,13 @@ class _Answer:
 @dataclass(frozen=True)
 class TokenEndpoint:
     """
-    Where a client gets its tokens.
+    Token endpoint for one app.
 
-    :param base_url: where the API is
+    :param base_url: URL of the API
     :param client_id: the app's client id
     :param client_secret: for confidential clients
-    :param timeout: seconds that the whole answer may take
-    :param conn_id: the connection to sign in again for, for messages
+    :param timeout: seconds that the complete response may take
+    :param conn_id: id of the connection, for messages
     :param verify: file or folder with the CA certificates to trust; None for the default ones
     """
 
@@ -82,23 +77,22 @@ class TokenEndpoint:
 
     def refresh(self, token: Token, *, until: float = math.inf) -> Token:
         """
-        Turn a refresh token into the next token; the refresh token is used up by that.
+        Exchange a refresh token for a new token; the refresh token is used up.
 
         :param token: the latest token
-        :param until: time of ``time.monotonic`` until which the answer must be there; nothing is sent when half of
-            what is left of it at first has passed
-        :return: the next one. Its access token is None when the answer had one that cannot be used: what it had of
-            use is there, so that it can be saved before anybody complains
+        :param until: deadline of the response (of ``time.monotonic``). If more than half of the remaining time has
+            passed before sending, the request is not sent
+        :return: the new token. An invalid access token is None in it, so that the rest can be saved before an error
         :raises XChatAuthError: when X refuses the refresh token or the client; nothing was rotated
-        :raises XChatAPIError: when X answers any other error; after a 5xx the token may be rotated
-        :raises XChatConnectionError: when no whole answer came; the token may be rotated
-        :raises XChatAnswerError: when the answer is none of a token endpoint's; the token may be rotated
+        :raises XChatAPIError: when X returns another error; after a 5xx the token may be rotated
+        :raises XChatConnectionError: when there is no complete response; the token may be rotated
+        :raises XChatAnswerError: when the response is not a token; the token may be rotated
         """
         if token.refresh_token is None:
             raise ValueError("a token without a refresh token cannot be refreshed")
         form = {"grant_type": "refresh_token", "refresh_token": token.refresh_token}
         issued = self._token(form, token.secrets, until)
-        # RFC 6749, section 6: without a new refresh token, the old one stays good.
+        # RFC 6749, section 6: without a new refresh token, the old one stays valid.
         return replace(
             issued,
             refresh_token=issued.refresh_token or token.refresh_token,
@@ -107,13 +101,13 @@ class TokenEndpoint:
 
     def exchange(self, code: str, redirect_uri: str, verifier: str) -> Token:
         """
-        Turn an authorization code into a token.
+        Exchange an authorization code for a token.
 
-        :param code: from the redirect
-        :param redirect_uri: where that went
-        :param verifier: of which the authorization request had the S256 challenge (RFC 7636)
+        :param code: the authorization code
+        :param redirect_uri: the redirect URI of the authorization request
+        :param verifier: the code verifier of the authorization request (RFC 7636)
         :return: the token
-        :raises XChatError: as :meth:`refresh` says
+        :raises XChatError: as in :meth:`refresh`
         """
         form = {
             "grant_type": "authorization_code",
@@ -125,29 +119,29 @@ class TokenEndpoint:
 
     def revoke(self, token: str) -> None:
         """
-        End a token, and with a refresh token the whole grant.
+        Revoke a token; with a refresh token, the whole grant.
 
         :param token: an access token or a refresh token
-        :raises XChatError: when X did not confirm it
+        :raises XChatError: when X did not confirm the revocation
         """
         self._post(REVOKE_PATH, {"token": token}, [token], math.inf)
 
     def _token(self, form: Mapping[str, str], secrets: list[str], until: float) -> Token:
-        answer = self._post(TOKEN_PATH, form, secrets, until)
+        response = self._post(TOKEN_PATH, form, secrets, until)
         try:
-            members = json.loads(answer.content)
+            members = json.loads(response.content)
         except (ValueError, RecursionError):
             members = None
         if not isinstance(members, dict):
-            kind = redact(answer.headers.get("content-type", "no content type"), secrets)
+            content_type = redact(response.headers.get("content-type", "no content type"), secrets)
             raise XChatAnswerError(
-                f"X answered {answer.status_code} to POST {TOKEN_PATH} with something other than a token ({kind}, "
-                f"{len(answer.content)} bytes); expected a JSON object",
-                answer.status_code,
+                f"X answered {response.status_code} to POST {TOKEN_PATH} without a token ({content_type},"
+                f" {len(response.content)} bytes): expected a JSON object",
+                response.status_code,
             )
-        return _issued(members)
+        return _read_token(members)
 
-    def _post(self, path: str, form: Mapping[str, str], secrets: list[str], until: float) -> _Answer:
+    def _post(self, path: str, form: Mapping[str, str], secrets: list[str], until: float) -> _Response:
         mask(secrets)
         headers = {"accept": "application/json"}
         if self.client_secret:
@@ -159,69 +153,59 @@ class TokenEndpoint:
             secrets = [*secrets, self.client_secret, credentials]
         else:
             form = {**form, "client_id": self.client_id}
-        answer = self._answer(path, form, headers, until)
-        if 200 <= answer.status_code <= 299:
-            return answer
-        raise self._error(path, answer, secrets)
+        response = self._send(path, form, headers, until)
+        if 200 <= response.status_code <= 299:
+            return response
+        raise self._error(path, response, secrets)
 
-    def _answer(self, path: str, form: Mapping[str, str], headers: Mapping[str, str], until: float) -> _Answer:
+    def _send(self, path: str, form: Mapping[str, str], headers: Mapping[str, str], until: float) -> _Response:
         now = time.monotonic()
         end = min(until, now + self.timeout)
         send_by = now + (end - now) / 2
 
         def check(event: str, _: Any) -> None:
-            # Connecting may have taken long; what has not been sent by now could be sent by somebody else too.
+            # After a slow connect, the lease may expire before the response: another process could send the same.
             if event.endswith("send_request_headers.started") and time.monotonic() > send_by:
                 raise httpx.ConnectTimeout("connecting took too long")
 
         request = f"POST {path}"
-        timeout = max(0.1, end - now)
         context = ssl_context(self.verify, self.conn_id)
-        with making_client():
-            opened = httpx.Client(timeout=timeout, follow_redirects=False, headers=headers, verify=context)
-        try:
-            with (
-                opened as client,
-                client.stream("POST", self.base_url + path, data=form, extensions={"trace": check}) as response,
-            ):
-                content = b""
-                for part in response.iter_bytes():
-                    content += part
-                    if len(content) > _MOST:
-                        raise XChatAnswerError(
-                            f"X answered {response.status_code} to {request} with more than {_MOST} bytes; expected a"
-                            " token",
-                            response.status_code,
-                        )
-                    if time.monotonic() > end:
-                        raise httpx.ReadTimeout("the answer took too long")
-                return _Answer(response.status_code, response.headers, content)
-        except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
-            kind = type(error).__name__
-            fault = tls_fault(error)
-            said = f"no whole answer to {request} from {self.base_url}: {fault or kind}"
-            if isinstance(error, httpx.TimeoutException):
-                said = f"no answer to {request} within {timeout:.0f} s ({kind})"
-            # Without its cause: h11 quotes what it could not read.
-            nothing_sent = isinstance(error, _BEFORE_SENDING)
-            raise XChatConnectionError(said, nothing_sent=nothing_sent, may_pass=fault is None) from None
+        with proxy_errors():
+            opened = httpx.Client(timeout=max(0.1, end - now), follow_redirects=False, headers=headers, verify=context)
+        with (
+            transport_errors(request, self.base_url),
+            opened as client,
+            client.stream("POST", self.base_url + path, data=form, extensions={"trace": check}) as response,
+        ):
+            content = b""
+            for part in response.iter_bytes():
+                content += part
+                if len(content) > _MAX_RESPONSE_BYTES:
+                    raise XChatAnswerError(
+                        f"X answered {response.status_code} to {request} with more than {_MAX_RESPONSE_BYTES} bytes:"
+                        " expected a token",
+                        response.status_code,
+                    )
+                if time.monotonic() > end:
+                    raise httpx.ReadTimeout("the response took too long")
+            return _Response(response.status_code, response.headers, content)
 
-    def _error(self, path: str, answer: _Answer, secrets: list[str]) -> XChatAPIError:
-        error = api_error(cleaned(answer, secrets), f"POST {path}")
-        if answer.status_code in (400, 401) and _REFUSALS & {str(problem.get("error")) for problem in error.problems}:
+    def _error(self, path: str, response: _Response, secrets: list[str]) -> XChatAPIError:
+        error = api_error(without_secrets(response, secrets), f"POST {path}")
+        if response.status_code in (400, 401) and _REFUSALS & {str(problem.get("error")) for problem in error.problems}:
             error = XChatAuthError(error.status, error.problems, request=error.request)
         if isinstance(error, XChatAuthError):
             error.conn_id = self.conn_id
             return error
         if isinstance(error, XChatRateLimitError):
-            error.retry_at, error.is_guess = _retry_at(answer.headers)
+            error.retry_at, error.is_guess = _retry_at(response.headers)
         if isinstance(error, XChatBadRequestError | XChatRateLimitError | XChatServerError):
             return error
-        # What the others say is about chats.
+        # The other error classes give advice about conversations, which does not apply here.
         return XChatAPIError(error.status, error.problems, request=error.request)
 
 
-def _issued(members: Mapping[str, Any]) -> Token:
+def _read_token(members: Mapping[str, Any]) -> Token:
     now = time.time()
     access_token, refresh_token = _access_token(members.get("access_token")), members.get("refresh_token")
     if not isinstance(refresh_token, str) or not REFRESH_TOKEN.fullmatch(refresh_token):
@@ -236,7 +220,7 @@ def _issued(members: Mapping[str, Any]) -> Token:
     return Token(
         access_token,
         refresh_token,
-        # Unknown for a lifetime that is none: the token is used until X refuses it.
+        # None if `expires_in` is missing or invalid: the token is used until X refuses it.
         expires_at=None if lifetime is None else now + lifetime,
         scope=scope if isinstance(scope, str) else "",
         rotated_at=now,
@@ -244,7 +228,7 @@ def _issued(members: Mapping[str, Any]) -> Token:
 
 
 def _retry_at(headers: Mapping[str, str]) -> tuple[datetime | None, bool]:
-    """Return when to come back after a 429 (by ``retry-after`` or the end of X's window), and whether it is a guess."""
+    """Return when to retry after a 429 (``retry-after``, or the end of the window), and whether that is a guess."""
     now = time.time()
     read = RateLimitHeaders.from_headers(headers, now, refused=True)
     at = retry_after(headers, now) or read.resets_at

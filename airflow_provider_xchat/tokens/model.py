@@ -1,4 +1,4 @@
-"""What a token is, what a grant is, and where tokens are kept. Pure: no network, no Airflow."""
+"""Tokens, grants and the interface of token stores. Pure: no network, no Airflow."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 __all__ = ["REFRESH_TOKEN", "Grant", "LockingTokenStore", "RefreshReason", "Token", "TokenStore"]
 
-# What a refresh token or a client secret consists of: VSCHAR of RFC 6749 without the space. A line break at the end of
-# what was pasted is the usual mistake.
+# Characters of refresh tokens and client secrets (VSCHAR of RFC 6749 without the space). The usual mistake is a pasted
+# line break.
 REFRESH_TOKEN = re.compile(r"[\x21-\x7e]+")
 
-# How long before its end a token is replaced (seconds), where it lives for the usual two hours. A task that starts
-# with a token that has this long to go finishes most of what it does with it.
+# How long before its expiry a token with the usual lifetime of two hours is refreshed.
 REFRESH_AHEAD_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
 class Token:
     """
-    What the token endpoint issues together.
+    Access token and refresh token, issued together.
 
-    :param access_token: goes with every request; None when only the refresh token can be used
-    :param refresh_token: good for one refresh; None for a token that cannot be refreshed
-    :param expires_at: when the access token expires, in seconds since 1970-01-01 UTC; None when that is not known
-    :param scope: what was granted, separated by spaces; empty when that is not known
-    :param rotated_at: when it was issued, in seconds since 1970-01-01 UTC; None when that is not known
+    :param access_token: the access token; None when only the refresh token can be used
+    :param refresh_token: the refresh token, good for one refresh; None for a token that cannot be refreshed
+    :param expires_at: when the access token expires, in seconds since 1970-01-01 UTC; None when it is unknown
+    :param scope: the granted scopes, separated by spaces; empty when they are unknown
+    :param rotated_at: when the token was issued, in seconds since 1970-01-01 UTC; None when it is unknown
     :param refresh_outcome_unknown: whether the response to a refresh was lost, so that the refresh token may already
         have been used
     """
@@ -44,15 +43,15 @@ class Token:
 
     @property
     def secrets(self) -> list[str]:
-        """What must not be shown."""
+        """The access token and the refresh token."""
         return [secret for secret in (self.access_token, self.refresh_token) if secret]
 
     def expires_within(self, seconds: float) -> bool:
         """
-        Return whether the access token is missing, has expired or is about to.
+        Return whether the access token is missing, or expires within some time.
 
-        :param seconds: how soon that is
-        :return: False also when it is not known when the token expires
+        :param seconds: the time; 0 for a token that has expired
+        :return: False also when the expiry is unknown
         """
         if self.access_token is None:
             return True
@@ -60,11 +59,12 @@ class Token:
 
     def is_due(self, jitter: float = 0.0) -> bool:
         """
-        Return whether it is time for the next one.
+        Return whether it is time for a refresh.
 
-        :param jitter: from 0 to 1: how much earlier than necessary, so that not all processes ask at once
-        :return: True some 5 to 10 minutes before it expires; later for a token that lives shorter than X's do, and at
-            its very end for one in doubt: a second use of its refresh token could end the access token, too
+        :param jitter: from 0 to 1, to refresh earlier, so that not all processes refresh at the same time
+        :return: True some 5 to 10 minutes before the expiry; later for a token with a shorter lifetime than X's, and at
+            the expiry after a refresh with an unknown outcome: a second use of the refresh token could also invalidate
+            the access token
         """
         if self.refresh_outcome_unknown:
             return self.expires_within(0)
@@ -74,28 +74,24 @@ class Token:
         return self.expires_within(ahead * (1 + jitter))
 
     def to_json(self) -> str:
-        """
-        Write it, for a store.
-
-        :return: JSON; what is None or empty is left out
-        """
+        """Return the token as JSON, for a token store; None and empty values are left out."""
         return json.dumps({name: value for name, value in asdict(self).items() if value})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """
-        Read what :meth:`to_json` has written.
+        Read a token from a token store.
 
-        :param text: the JSON; members of later versions are ignored
+        :param text: the JSON; unknown members are ignored
         :return: the token
-        :raises ValueError: when it is anything else; the error does not hold the text
+        :raises ValueError: when it is not a token; the error does not contain the text
         """
         try:
             members = json.loads(text)
             kept = {name: members.get(name) for name in ("access_token", "refresh_token", "expires_at", "rotated_at")}
             scope = members.get("scope") or ""
         except (ValueError, AttributeError, RecursionError):
-            raise ValueError("it is not JSON that this provider has written") from None
+            raise ValueError("its value is not a JSON object") from None
         texts = (kept["access_token"], kept["refresh_token"])
         times = (kept["expires_at"], kept["rotated_at"])
         if not (
@@ -103,21 +99,21 @@ class Token:
             and all(value is None or isinstance(value, str) for value in (*texts, scope))
             and all(value is None or (isinstance(value, int | float) and value > 0) for value in times)
         ):
-            raise ValueError("it is JSON, but not a token")
+            raise ValueError("its value is JSON, but not a token")
         return cls(scope=scope, refresh_outcome_unknown=members.get("refresh_outcome_unknown") is True, **kept)
 
 
 @dataclass(frozen=True)
 class Grant:
     """
-    What somebody who signed in has given to an app: the client, and the token that the sign-in gave.
+    Result of a sign-in: the app and its first token.
 
     :param client_id: the app's client id
-    :param refresh_token: the first refresh token; the later ones are in the token store
+    :param refresh_token: the first refresh token; later ones are in the token store
     :param client_secret: for confidential clients
     :param access_token: the first access token
-    :param expires_at: when that one expires, in seconds since 1970-01-01 UTC
-    :param scope: what was granted, separated by spaces; empty when that is not known
+    :param expires_at: when the first access token expires, in seconds since 1970-01-01 UTC
+    :param scope: the granted scopes, separated by spaces; empty when they are unknown
     """
 
     client_id: str
@@ -130,23 +126,23 @@ class Grant:
     @property
     def key(self) -> str:
         """
-        The key under which a store keeps the grant's latest token.
+        The key of the grant's latest token in a token store.
 
-        It derives from the sign-in and not from the connection's id: two connections with the same sign-in share
-        their token, and a new sign-in never meets the tokens of an old one. Airflow hides the values of Variables
-        that have "token" in their keys.
+        It depends on the sign-in and not on the connection's id: connections with the same sign-in share their token,
+        and a new sign-in never uses the tokens of an old one. Airflow hides the values of Variables with "token" in
+        their keys.
         """
         digest = hashlib.sha256(f"{self.client_id}\n{self.refresh_token}".encode()).hexdigest()
         return f"xchat_token_{digest[:32]}"
 
     @property
     def first_token(self) -> Token:
-        """The token that the sign-in gave."""
+        """The token of the sign-in."""
         return Token(self.access_token, self.refresh_token, self.expires_at, self.scope)
 
     @property
     def secrets(self) -> list[str]:
-        """What must not be shown."""
+        """The tokens of the sign-in and the client secret."""
         return [*self.first_token.secrets, *([self.client_secret] if self.client_secret else [])]
 
 
@@ -190,10 +186,10 @@ class RefreshReason:
 @runtime_checkable
 class TokenStore(Protocol):
     """
-    A place for small texts, which all processes that share a grant can reach.
+    Store for small texts, shared by all processes that use a grant.
 
-    It must be a plain register: a ``load`` that starts after a ``save`` has ended gives what was saved, whichever
-    process saved it. Reads that may lag, from a cache or a replica, can lose tokens.
+    It must be linearizable: a ``load`` that starts after a ``save`` returned must return the saved value, whichever
+    process saved it. Stale reads, from a cache or a replica, can lose tokens.
     """
 
     def load(self, key: str) -> str | None:
@@ -201,40 +197,40 @@ class TokenStore(Protocol):
         Read a text.
 
         :param key: letters, digits and underscores
-        :return: the text; None only when there is none, and never because it could not be read
-        :raises Exception: any, when it could not be read
+        :return: the text; None only when there is none
+        :raises Exception: any, when the text could not be read
         """
 
     def save(self, key: str, value: str) -> None:
         """
-        Write a text, whole or not at all.
+        Write a text atomically.
 
         :param key: as in :meth:`load`
         :param value: the text, a secret
-        :raises Exception: any, when it was not written, or may not have been
+        :raises Exception: any, when the text may not have been written
         """
 
     def delete(self, key: str) -> None:
         """
-        Remove a text; one that is not there is removed already.
+        Delete a text; a missing one is not an error.
 
         :param key: as in :meth:`load`
-        :raises Exception: any, when it could not be removed
+        :raises Exception: any, when the text could not be deleted
         """
 
 
 @runtime_checkable
 class LockingTokenStore(TokenStore, Protocol):
-    """A store that can lock; others are locked by writing leases into them, which takes three seconds longer."""
+    """Token store with a lock; without one, leases are saved in the store, which takes three seconds longer."""
 
     def lock(self, key: str, timeout: float) -> AbstractContextManager[Any]:
         """
-        Keep every other process that asks for this lock out, while the context lasts.
+        Lock a key, for as long as the context lasts.
 
-        A lock that frees itself after a time must outlast a refresh: two minutes are on the safe side.
+        A lock that expires must last longer than a refresh: two minutes are safe.
 
         :param key: as in :meth:`load`
-        :param timeout: how long to wait for it at most (seconds)
+        :param timeout: how long to wait for the lock at most (seconds)
         :return: a context manager that holds the lock
-        :raises TimeoutError: on entering, when others hold it for longer than the timeout
+        :raises TimeoutError: on entering, when others hold it for longer
         """

@@ -1,4 +1,4 @@
-"""The stores that come with this provider, and the way to a user's own."""
+"""Token stores of this provider, and the import of a user's own."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from airflow_provider_xchat.runtime.redaction import redact
 from airflow_provider_xchat.runtime.variables import AirflowVariableStore
 from airflow_provider_xchat.tokens.model import TokenStore
 
-__all__ = ["FileTokenStore", "secrets_of", "token_store"]
+__all__ = ["FileTokenStore", "make_token_store", "secrets_of"]
 
-# Shorter texts are no secrets, and would take letters out of other words.
-_SHORTEST_SECRET = 4
+# Shorter texts are not secrets, and redacting them would damage other words.
+_MIN_SECRET_LENGTH = 4
 
 
 class FileTokenStore:
     """
-    Keeps each text in a file that nobody else may read, for use on one machine or without Airflow.
+    Token store in files that only this user can read, for use on one machine or without Airflow.
 
-    :param folder: where; made when it is missing
+    :param folder: the folder; it is created if it is missing
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -44,7 +44,7 @@ class FileTokenStore:
         """Replace a file (mode 0600); see :meth:`airflow_provider_xchat.tokens.TokenStore.save`."""
         path = self._path(key)
         self._make_folder()
-        # mkstemp gives mode 0600 from the start; the rename replaces the old file in one step.
+        # mkstemp creates it with mode 0600; the rename is atomic.
         descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=f".{key}.")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -56,7 +56,7 @@ class FileTokenStore:
             with suppress(FileNotFoundError):
                 Path(name).unlink()
             raise
-        # The new name is on the disk only when the folder is.
+        # Without this, the new name may be lost in a power failure.
         folder = os.open(self._folder, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -68,7 +68,7 @@ class FileTokenStore:
         self._path(key).unlink(missing_ok=True)
 
     def lock(self, key: str, timeout: float) -> AbstractContextManager[None]:
-        """Lock; see :meth:`airflow_provider_xchat.tokens.LockingTokenStore.lock`. The kernel frees a dead holder's."""
+        """Lock; see :meth:`airflow_provider_xchat.tokens.LockingTokenStore.lock`. It ends with its process."""
         self._make_folder()
         return file_lock(self._path(key).with_suffix(".lock"), timeout)
 
@@ -77,18 +77,18 @@ class FileTokenStore:
 
     def _path(self, key: str) -> Path:
         if not re.fullmatch(r"\w+", key, re.ASCII):
-            raise ValueError(f"a key has letters, digits and underscores only, not {key!r}")
+            raise ValueError(f"Invalid key {key!r}: expected letters, digits and underscores")
         return self._folder / f"{key}.json"
 
 
-def token_store(path: str | None = None, kwargs: Mapping[str, Any] | None = None) -> TokenStore:
+def make_token_store(path: str | None = None, kwargs: Mapping[str, Any] | None = None) -> TokenStore:
     """
-    Make the store that a connection names.
+    Return the token store of a connection.
 
-    :param path: dotted path of a class, or of a function that gives a store; None for Airflow Variables
+    :param path: dotted path of a class, or of a function that returns a store; None for Airflow Variables
     :param kwargs: its keyword arguments
     :return: the store
-    :raises XChatInputError: when there is no such thing, it cannot be made, or it is no :class:`TokenStore`
+    :raises XChatInputError: when it cannot be imported or created, or is not a :class:`TokenStore`
     """
     if path is None:
         return AirflowVariableStore()
@@ -97,30 +97,30 @@ def token_store(path: str | None = None, kwargs: Mapping[str, Any] | None = None
         make = getattr(import_module(module), name)
     except Exception as error:  # noqa: BLE001  a user's module may raise anything
         raise XChatInputError(
-            f"store is {path!r}, which cannot be imported ({type(error).__name__}: {error}); expected the dotted"
-            " path of a class, such as airflow_provider_xchat.tokens.FileTokenStore"
+            f"Cannot import store {path!r} ({type(error).__name__}: {error}): expected the dotted path of a class, such"
+            " as airflow_provider_xchat.tokens.FileTokenStore"
         ) from None
     try:
         store = make(**(kwargs or {}))
     except Exception as error:  # noqa: BLE001  a user's class may raise anything, with its arguments in the text
-        said = f"{type(error).__name__}: {redact(str(error), secrets_of(kwargs))[:300]}"
-        raise XChatInputError(f"store {path!r} cannot be made with store_kwargs: {said}") from None
+        reason = f"{type(error).__name__}: {redact(str(error), secrets_of(kwargs))[:300]}"
+        raise XChatInputError(f"Cannot create store {path!r} with store_kwargs: {reason}") from None
     if not isinstance(store, TokenStore):
         raise XChatInputError(
-            f"store {path!r} gives a {type(store).__name__}, which lacks load, save or delete; expected a"
-            " airflow_provider_xchat.tokens.TokenStore"
+            f"Invalid store {path!r} (a {type(store).__name__}): expected an airflow_provider_xchat.tokens.TokenStore,"
+            " with load, save and delete"
         )
     return store
 
 
 def secrets_of(kwargs: Mapping[str, Any] | None) -> list[str]:
     """
-    List what a store's arguments have of secrets: any text may be one, and a URL may hold a password.
+    Return the possible secrets in a store's arguments: all texts, and passwords in URLs.
 
     :param kwargs: the arguments
     :return: the texts, longest first
     """
-    texts = {text for text in _texts(kwargs or {}) if len(text) >= _SHORTEST_SECRET}
+    texts = {text for text in _texts(kwargs or {}) if len(text) >= _MIN_SECRET_LENGTH}
     passwords = {match[1] for text in texts if (match := re.search(r"://[^/@]*?:([^/]+)@", text))}
     return sorted(texts | passwords, key=len, reverse=True)
 

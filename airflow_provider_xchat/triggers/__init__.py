@@ -1,1 +1,1 @@
-"""The triggers: they wait and read in the triggerer, and never write to X."""
+"""Triggers: they read from X in the triggerer, and never write to it."""

@@ -1,11 +1,11 @@
-"""How far a watcher has fired: a time, kept where the next triggerer finds it."""
+"""Time of the last update that a trigger has fired for."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_xchat.api.inputs import moment_of
+from airflow_provider_xchat.api.inputs import utc_datetime
 from airflow_provider_xchat.runtime.threads import in_thread
 
 if TYPE_CHECKING:
@@ -13,45 +13,48 @@ if TYPE_CHECKING:
 
 __all__ = ["Cursor", "StoredCursor"]
 
-_DESCRIPTION = "How far a ChatConversationUpdatedTrigger has fired; without it, the next change is taken for no change."
+_DESCRIPTION = (
+    "Last update that a ChatConversationUpdatedTrigger has fired for; if deleted, the next observed update only sets a"
+    " new starting point."
+)
 
 
 class Cursor:
     """
-    The time up to which changes have been fired, in memory.
+    Time of the last update that a trigger has fired for, in memory.
 
-    :param since: the time to begin with; None for that of the first change that is seen
+    :param since: the first value; None for the time of the first observed update
     """
 
     def __init__(self, since: datetime | None) -> None:
         self._reached = since
 
-    async def passes(self, updated_at: datetime) -> bool:
+    async def advance(self, updated_at: datetime) -> bool:
         """
-        Move on to a change; what raises has not moved, and can be tried again.
+        Advance to an update. If saving fails, the cursor does not move and the call can be repeated.
 
-        :param updated_at: when the conversation was changed
-        :return: whether the change is to be fired
+        :param updated_at: the time of the update
+        :return: whether to fire an event
         """
-        first = self._reached is None
+        is_first = self._reached is None
         if self._reached is not None and updated_at <= self._reached:
             return False
         await self._save(updated_at)
         self._reached = updated_at
-        return not first
+        return not is_first
 
     async def _save(self, updated_at: datetime) -> None:
-        """Keep it."""
+        """Save the time."""
 
 
 class StoredCursor(Cursor):
     """
-    The same, kept in the state of the watched asset (Airflow 3.3), and where there is none, in a Variable.
+    Cursor saved in the state of the watched asset (Airflow 3.3), or in a Variable if there is none.
 
-    :param key: its name in the asset's state
-    :param variable: the name of the Variable
-    :param since: the time to begin with where none is kept
-    :param asset_state: Airflow's accessor to the state of a trigger's asset
+    :param key: its key in the state of the asset
+    :param variable: the key of the Variable
+    :param since: the first value if none is saved
+    :param asset_state: Airflow's accessor to the state of the trigger's asset
     """
 
     def __init__(self, key: str, variable: str, since: datetime | None, asset_state: Any = None) -> None:
@@ -61,24 +64,24 @@ class StoredCursor(Cursor):
         self._asset_state = asset_state
         self._loaded = False
 
-    async def passes(self, updated_at: datetime) -> bool:
-        """See :meth:`Cursor.passes`; what is kept is looked up at the first change."""
+    async def advance(self, updated_at: datetime) -> bool:
+        """Do the same as :meth:`Cursor.advance`; the first call loads the saved time."""
         if not self._loaded:
             self._reached = await self._load() or self._reached
             self._loaded = True
-        return await super().passes(updated_at)
+        return await super().advance(updated_at)
 
     async def _load(self) -> datetime | None:
-        """Look in both places: an upgrade of Airflow, or a second asset with the trigger, changes which one it is."""
-        kept = [await in_thread(lambda: _variables().load(self._variable))]
+        """Load the time from both places: an upgrade of Airflow, or a second asset of the trigger, changes it."""
+        saved = [await in_thread(lambda: _variables().load(self._variable))]
         if self._asset_state is not None:
             try:
-                kept.append(await self._asset_state.aget(self._key))
+                saved.append(await self._asset_state.aget(self._key))
             except ValueError as error:
-                if type(error) is not ValueError:  # pydantic's, of an answer that cannot be read
+                if type(error) is not ValueError:  # from pydantic, for an invalid response
                     raise
-                self._asset_state = None  # the trigger has several assets, and Airflow does not say whose state to take
-        return max((moment_of(text) for text in kept if text), default=None)
+                self._asset_state = None  # the trigger has several assets
+        return max((utc_datetime(text) for text in saved if text), default=None)
 
     async def _save(self, updated_at: datetime) -> None:
         text = updated_at.isoformat()
@@ -89,7 +92,7 @@ class StoredCursor(Cursor):
 
 
 def _variables() -> AirflowVariableStore:
-    # Imported in the thread that asks it: a third of what importing the triggers would take, for files of DAGs, too.
+    # Imported in a thread: it takes a third of the time of all imports of triggers, also for DAG files.
     from airflow_provider_xchat.runtime.variables import AirflowVariableStore
 
     return AirflowVariableStore(_DESCRIPTION)

@@ -1,4 +1,4 @@
-"""Errors as JSON, as a trigger sends them to its task."""
+"""Errors as JSON, for the events of triggers."""
 
 from __future__ import annotations
 
@@ -13,31 +13,33 @@ __all__ = ["from_payload", "to_payload"]
 
 def to_payload(error: Exception) -> dict[str, Any]:
     """
-    Put an error into JSON, for a trigger's event.
+    Convert an error to JSON.
 
     :param error: the error
-    :return: what :func:`from_payload` makes the error of
+    :return: the payload, without secrets
     """
-    told: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
+    payload: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
     if isinstance(error, XChatAPIError):
-        told |= {"status": error.status, "problems": error.problems}
-        told |= {"request": error.request, "request_id": error.request_id}
+        payload |= {"status": error.status, "problems": error.problems}
+        payload |= {"request": error.request, "request_id": error.request_id}
     if isinstance(error, XChatAuthError):
-        told |= {"conn_id": error.conn_id, "is_static": error.is_static}
-    return told
+        payload |= {"conn_id": error.conn_id, "is_static": error.is_static}
+    return payload
 
 
-def from_payload(told: Mapping[str, Any]) -> XChatError:
+def from_payload(payload: Mapping[str, Any]) -> XChatError:
     """
-    Make an error of what a trigger has told, one that fails a task at once.
+    Convert a payload to an error that fails a task without retries.
 
-    :param told: what :func:`to_payload` gave
-    :return: the error, of the same type where it is one of X's answers
+    :param payload: the payload of :func:`to_payload`
+    :return: the error, of the same type if it is an error response of X
     """
-    kind = getattr(exceptions, str(told.get("type")), None)
+    kind = getattr(exceptions, str(payload.get("type")), None)
     if isinstance(kind, type) and issubclass(kind, XChatAPIError):
-        error = kind(told["status"], told["problems"], request=told["request"], request_id=told["request_id"])
+        error = kind(
+            payload["status"], payload["problems"], request=payload["request"], request_id=payload["request_id"]
+        )
         if isinstance(error, XChatAuthError):
-            error.conn_id, error.is_static = told["conn_id"], told.get("is_static") is True
+            error.conn_id, error.is_static = payload["conn_id"], payload.get("is_static") is True
         return error
-    return XChatInputError(str(told.get("message")))
+    return XChatInputError(str(payload.get("message")))

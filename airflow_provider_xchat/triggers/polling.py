@@ -1,8 +1,8 @@
 """
-Asks for conversations again and again, once for all triggers of an event loop that want to hear the same.
+Poll conversations, once for all triggers of an event loop with the same request.
 
-What a :class:`Poll` knows outlives the triggers that listen to it. Airflow makes a watcher that has failed again within
-a second or two, for as long as the DAG has it; what is to be waited for after a failure must hold for that one, too.
+A :class:`Poll` outlives the triggers that listen to it: Airflow restarts a failed watcher within a second or two, and
+the pause after a failure must apply to the new one, too.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from airflow_provider_xchat.exceptions import XChatAnswerError, XChatRateLimitEr
 from airflow_provider_xchat.triggers.shared_hooks import SharedHook
 from airflow_provider_xchat.triggers.updates import updated_at
 
-__all__ = ["Failure", "Heard", "Poll", "Question", "Update"]
+__all__ = ["Failure", "Poll", "PollKey", "PollResult", "Update"]
 
-# How long (seconds) nothing is asked after failures, at most.
-_LONGEST = 900.0
-# What starts together, as after a restart of the triggerer, asks within this time (seconds), not at once.
-_SPREAD = 10.0
-# How long (seconds) nothing is asked when X said that there were too many requests, but not until when.
-_UNTOLD = 60.0
-# Errors that a connection looked up again would change nothing about.
-_NOT_OF_THE_CONNECTION = (XChatRateLimitError, XChatServerError, XChatAnswerError)
+# Longest pause after failures.
+_MAX_PAUSE_SECONDS = 900.0
+# Triggers that start together, for example when the triggerer starts, send their first requests within this time.
+_SPREAD_SECONDS = 10.0
+# Pause after a 429 without a reset time.
+_DEFAULT_PAUSE_SECONDS = 60.0
+# Errors that reloading the connection cannot fix.
+_NOT_OF_CONNECTION = (XChatRateLimitError, XChatServerError, XChatAnswerError)
 
 
-class Question(NamedTuple):
-    """What is asked, and with which connection."""
+class PollKey(NamedTuple):
+    """Request and connection that triggers share."""
 
     xchat_conn_id: str
     conversation_id: str
@@ -45,23 +45,23 @@ class Question(NamedTuple):
 
 class Update(NamedTuple):
     """
-    An answer.
+    Successful poll.
 
-    :param answer: its JSON, which all who hear it share
-    :param updated_at: when the conversation was last changed
+    :param conversation: the JSON of the response, shared by all listeners
+    :param updated_at: when the conversation was last updated
     """
 
-    answer: dict[str, Any]
+    conversation: dict[str, Any]
     updated_at: datetime
 
 
 class Failure(NamedTuple):
     """
-    An answer that did not come.
+    Failed poll.
 
-    :param error: what came in its place
-    :param next_at: when it is asked for again
-    :param traceback: where the error came from
+    :param error: the error
+    :param next_at: when the next request is sent
+    :param traceback: the traceback of the error
     """
 
     error: Exception
@@ -69,81 +69,80 @@ class Failure(NamedTuple):
     traceback: TracebackType | None = None
 
     @property
-    def counts(self) -> bool:
-        """Whether it says that something is wrong: a rate limit only says when to ask again."""
+    def counts_as_failure(self) -> bool:
+        """Whether it counts towards ``max_failures``; a rate limit does not."""
         return not isinstance(self.error, XChatRateLimitError)
 
     @property
-    def lasts(self) -> bool:
-        """Whether it would be the same the next time."""
+    def is_permanent(self) -> bool:
+        """Whether the next request would fail, too."""
         return isinstance(self.error, AirflowFailException)
 
-    def raised(self) -> Exception:
-        """Give the error to raise; as several raise the same one, each with nothing of the others in its traceback."""
+    def to_raise(self) -> Exception:
+        """Return the error with its first traceback, as several listeners raise the same object."""
         return self.error.with_traceback(self.traceback)
 
 
-Heard = Update | Failure
+PollResult = Update | Failure
 
 
 class _Listener:
-    def __init__(self, interval: float, longest: float, due: float) -> None:
+    def __init__(self, interval: float, max_interval: float, due_at: float) -> None:
         self.interval = interval
-        self.due = due
-        self._longest = longest
+        self.due_at = due_at
+        self._max_interval = max_interval
 
-    def was_asked_at(self, asked_at: float) -> None:
-        self.due = asked_at + self.interval
-        self.interval = max(self.interval, min(2 * self.interval, self._longest))
+    def schedule(self, polled_at: float) -> None:
+        self.due_at = polled_at + self.interval
+        self.interval = max(self.interval, min(2 * self.interval, self._max_interval))
 
 
 class Poll:
     """
-    Asks one question for as long as there are listeners, as often as the one of them who wants it most often.
+    Sends a request again and again while there are listeners, at the shortest of their intervals.
 
-    :param question: the question
+    :param key: the request
     """
 
-    _by_loop: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Question, Poll]]] = WeakKeyDictionary()
+    _by_loop: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[PollKey, Poll]]] = WeakKeyDictionary()
 
-    def __init__(self, question: Question) -> None:
-        self._question = question
+    def __init__(self, key: PollKey) -> None:
+        self._key = key
         self._listeners: set[_Listener] = set()
         self._changed = asyncio.Event()
-        self._asking = asyncio.Lock()
-        self._askers = 0
+        self._polling = asyncio.Lock()
+        self._pollers = 0
         self._shared: SharedHook | None = None
-        self._latest: Heard | None = None
-        self._asked = 0
-        self._asked_at = -inf
+        self._latest: PollResult | None = None
+        self._count = 0
+        self._polled_at = -inf
         self._not_before = -inf
         self._failures = 0
 
     @classmethod
-    def of(cls, question: Question) -> Poll:
+    def for_key(cls, key: PollKey) -> Poll:
         """
-        Find the poll of a question.
+        Return the poll of a request in the running event loop.
 
-        :param question: the question
-        :return: the poll that the running event loop has for it
+        :param key: the request
         """
         polls = cls._by_loop.setdefault(asyncio.get_running_loop(), {})
-        if question not in polls:
-            for forgettable in [other for other, poll in polls.items() if poll.forgettable]:
-                del polls[forgettable]
-            polls[question] = cls(question)
-        return polls[question]
+        if key not in polls:
+            for idle in [other for other, poll in polls.items() if poll.is_idle]:
+                del polls[idle]
+            polls[key] = cls(key)
+        return polls[key]
 
     @contextmanager
-    def listening(self, interval: float, asked_at: datetime | None = None, longest: float = 0.0) -> Iterator[None]:
+    def listen(self, interval: float, polled_at: datetime | None = None, max_interval: float = 0.0) -> Iterator[None]:
         """
-        Want to hear the answers, while the context lasts.
+        Register a listener for the duration of the context.
 
-        :param interval: how often to ask (seconds)
-        :param asked_at: when somebody else has asked last on behalf of this listener
-        :param longest: to how long (seconds) the interval grows, which doubles with each time
+        :param interval: how often to poll (seconds)
+        :param polled_at: when the last request for this listener was sent elsewhere
+        :param max_interval: the interval doubles with each request up to this one (seconds)
         """
-        listener = _Listener(interval, longest, self._first_due(interval, asked_at))
+        listener = _Listener(interval, max_interval, self._first_due(interval, polled_at))
         self._listeners.add(listener)
         self._changed.set()
         try:
@@ -151,39 +150,40 @@ class Poll:
         finally:
             self._listeners.discard(listener)
 
-    def _first_due(self, interval: float, asked_at: datetime | None) -> float:
+    def _first_due(self, interval: float, polled_at: datetime | None) -> float:
         now = _now()
-        known = self._asked_at
-        if asked_at is not None:
-            known = max(known, now - max((datetime.now(UTC) - asked_at).total_seconds(), 0.0))
-        return known + interval if known + interval > now else now + random.random() * min(interval, _SPREAD)
+        latest = self._polled_at
+        if polled_at is not None:
+            latest = max(latest, now - max((datetime.now(UTC) - polled_at).total_seconds(), 0.0))
+        due_at = latest + interval
+        return due_at if due_at > now else now + random.random() * min(interval, _SPREAD_SECONDS)
 
-    async def answers(self) -> AsyncGenerator[Heard]:
+    async def results(self) -> AsyncGenerator[PollResult]:
         """
-        Ask without end, and give each answer or failure; several who do so at once ask in turn, and all hear the same.
+        Poll without end; concurrent callers take turns, and all get the same results.
 
-        :return: the answers from now on
+        :return: the results from now on
         """
-        heard = self._asked
-        self._askers += 1
+        seen = self._count
+        self._pollers += 1
         try:
             while True:
-                await self._time_to_ask(heard)
-                async with self._asking:
-                    if self._latest is None or self._asked == heard:
-                        self._latest = await self._ask()
-                        self._asked += 1
+                await self._wait_until_due(seen)
+                async with self._polling:
+                    if self._latest is None or self._count == seen:
+                        self._latest = await self._poll()
+                        self._count += 1
                         self._changed.set()
-                    heard, latest = self._asked, self._latest
+                    seen, latest = self._count, self._latest
                 yield latest
         finally:
-            self._askers -= 1
-            if not self._askers:
-                await self._give_hook_back()
+            self._pollers -= 1
+            if not self._pollers:
+                await self._release_hook()
 
-    async def _time_to_ask(self, heard: int) -> None:
-        """Wait until it is time, or somebody else has asked."""
-        while self._asked == heard and (seconds := self._next_at() - _now()) > 0:
+    async def _wait_until_due(self, seen: int) -> None:
+        """Wait until the next request is due, or another caller has sent it."""
+        while self._count == seen and (seconds := self._next_at() - _now()) > 0:
             self._changed.clear()
             try:
                 async with asyncio.timeout(seconds if seconds < inf else None):
@@ -192,59 +192,59 @@ class Poll:
                 pass
 
     def _next_at(self) -> float:
-        return max(self._not_before, min((listener.due for listener in self._listeners), default=inf))
+        return max(self._not_before, min((listener.due_at for listener in self._listeners), default=inf))
 
-    async def _ask(self) -> Heard:
+    async def _poll(self) -> PollResult:
         try:
-            answer = await self._answer()
-            heard = Update(answer, updated_at(answer))
-        except Exception as error:  # noqa: BLE001  Airflow raises anything when it cannot look a connection up
+            conversation = await self._request()
+            update = Update(conversation, updated_at(conversation))
+        except Exception as error:  # noqa: BLE001  Airflow raises anything when it cannot look up a connection
             pause = self._pause_after(error)
-            self._rescheduled()
-            self._not_before = self._asked_at + pause
-            if not isinstance(error, _NOT_OF_THE_CONNECTION):
-                await self._give_hook_back(spoiled=True)
+            self._schedule()
+            self._not_before = self._polled_at + pause
+            if not isinstance(error, _NOT_OF_CONNECTION):
+                await self._release_hook(discard=True)
             return Failure(error, datetime.now(UTC) + timedelta(seconds=pause), error.__traceback__)
         self._failures = 0
-        self._rescheduled()
-        return heard
+        self._schedule()
+        return update
 
-    async def _answer(self) -> dict[str, Any]:
+    async def _request(self) -> dict[str, Any]:
         if self._shared is None:
-            self._shared = await SharedHook.borrowed(self._question.xchat_conn_id)
+            self._shared = await SharedHook.acquire(self._key.xchat_conn_id)
         return await self._shared.hook.aget_conversation(
-            self._question.conversation_id, chat_conversation_fields=self._question.fields
+            self._key.conversation_id, chat_conversation_fields=self._key.fields
         )
 
-    def _rescheduled(self) -> None:
-        self._asked_at = _now()
+    def _schedule(self) -> None:
+        self._polled_at = _now()
         for listener in self._listeners:
-            listener.was_asked_at(self._asked_at)
+            listener.schedule(self._polled_at)
 
     def _pause_after(self, error: Exception) -> float:
-        """Tell how long (seconds) nobody asks after an error, whoever wants to."""
+        """Return how long no listener's request is sent after an error (seconds)."""
         if isinstance(error, XChatRateLimitError):
-            known = error.retry_at or error.reset_at
-            wait = _UNTOLD if known is None else _seconds_until(known)
-            return wait + random.random() * min(self._interval(), _SPREAD)
+            reset_at = error.retry_at or error.reset_at
+            wait = _DEFAULT_PAUSE_SECONDS if reset_at is None else _seconds_until(reset_at)
+            return wait + random.random() * min(self._interval(), _SPREAD_SECONDS)
         self._failures += 1
-        doubled = self._interval() * 2.0 ** min(self._failures - 1, 16) * (1 + random.random() / 4)
-        told = _seconds_until(error.retry_at) if isinstance(error, XChatServerError) and error.retry_at else 0.0
-        return max(self._interval(), min(doubled, _LONGEST), told)
+        backoff = self._interval() * 2.0 ** min(self._failures - 1, 16) * (1 + random.random() / 4)
+        requested = _seconds_until(error.retry_at) if isinstance(error, XChatServerError) and error.retry_at else 0.0
+        return max(self._interval(), min(backoff, _MAX_PAUSE_SECONDS), requested)
 
     def _interval(self) -> float:
-        return min((listener.interval for listener in self._listeners), default=_UNTOLD)
+        return min((listener.interval for listener in self._listeners), default=_DEFAULT_PAUSE_SECONDS)
 
-    async def _give_hook_back(self, *, spoiled: bool = False) -> None:
+    async def _release_hook(self, *, discard: bool = False) -> None:
         shared, self._shared = self._shared, None
         if shared is not None:
-            await shared.give_back(spoiled=spoiled)
+            await shared.release(discard=discard)
 
     @property
-    def forgettable(self) -> bool:
-        """Whether nobody listens, and nothing is known that would matter to those who will."""
-        idle_since = max(self._asked_at, self._not_before)
-        return not self._listeners and not self._askers and idle_since + _LONGEST < _now()
+    def is_idle(self) -> bool:
+        """Whether there is no listener, and no pause that a new one must keep."""
+        idle_since = max(self._polled_at, self._not_before)
+        return not self._listeners and not self._pollers and idle_since + _MAX_PAUSE_SECONDS < _now()
 
 
 def _seconds_until(moment: datetime) -> float:

@@ -1,4 +1,4 @@
-"""One hook for each connection, for all triggers of an event loop: they share its token and its open connections."""
+"""Hook of a connection, shared by all triggers of an event loop with its token and its sockets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, ClassVar
 from weakref import WeakKeyDictionary
 
-from airflow_provider_xchat.runtime.threads import imported
+from airflow_provider_xchat.runtime.threads import import_in_thread
 
 if TYPE_CHECKING:
     from airflow_provider_xchat.hooks.xchat import XChatHook
@@ -16,7 +16,7 @@ __all__ = ["SharedHook"]
 
 class SharedHook:
     """
-    A hook that several borrow, and the last one closes.
+    Hook that is closed by its last user.
 
     :param hook: the hook
     """
@@ -25,37 +25,38 @@ class SharedHook:
 
     def __init__(self, hook: XChatHook) -> None:
         self.hook = hook
-        self._borrowers = 0
+        self.users = 0
 
     @classmethod
-    async def borrowed(cls, xchat_conn_id: str) -> SharedHook:
+    async def acquire(cls, xchat_conn_id: str) -> SharedHook:
         """
-        Borrow the hook of a connection; each time, it must be given back.
+        Acquire the hook of a connection, to be released after use.
 
         :param xchat_conn_id: id of the connection
         :return: the shared hook
         """
-        module = await imported("airflow_provider_xchat.hooks.xchat")
-        shared = cls._here().get(xchat_conn_id)
-        if shared is None:
-            # Who polls waits for a rate limit by itself.
-            shared = cls._here()[xchat_conn_id] = cls(module.XChatHook(xchat_conn_id, rate_limit_wait=0))
-        shared._borrowers += 1
+        module = await import_in_thread("airflow_provider_xchat.hooks.xchat")
+        hooks = cls._of_running_loop()
+        if xchat_conn_id not in hooks:
+            # The poller handles rate limits itself, so the hook must not wait.
+            hooks[xchat_conn_id] = cls(module.XChatHook(xchat_conn_id, rate_limit_wait=0))
+        shared = hooks[xchat_conn_id]
+        shared.users += 1
         return shared
 
-    async def give_back(self, *, spoiled: bool = False) -> None:
+    async def release(self, *, discard: bool = False) -> None:
         """
-        Give it back.
+        Release the hook.
 
-        :param spoiled: whether the next one who borrows should get a new hook, which looks the connection up again
+        :param discard: whether the next user should get a new hook, which looks up the connection again
         """
-        here, conn_id = self._here(), self.hook.xchat_conn_id
-        self._borrowers -= 1
-        if here.get(conn_id) is self and (spoiled or not self._borrowers):
-            del here[conn_id]
-        if not self._borrowers:
+        hooks, conn_id = self._of_running_loop(), self.hook.xchat_conn_id
+        self.users -= 1
+        if hooks.get(conn_id) is self and (discard or not self.users):
+            del hooks[conn_id]
+        if not self.users:
             await self.hook.aclose()
 
     @classmethod
-    def _here(cls) -> dict[str, SharedHook]:
+    def _of_running_loop(cls) -> dict[str, SharedHook]:
         return cls._by_loop.setdefault(asyncio.get_running_loop(), {})

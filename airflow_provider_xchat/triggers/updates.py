@@ -1,4 +1,4 @@
-"""What is asked of a conversation to see whether it has changed, and how the answer is read. Pure: no network."""
+"""Request and response of a poll for updates. Pure: no network."""
 
 from __future__ import annotations
 
@@ -6,66 +6,54 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_xchat.advice import problem_text
+from airflow_provider_xchat.advice import problems_text
 from airflow_provider_xchat.api.answers import problems_of
-from airflow_provider_xchat.api.inputs import checked_names, moment_of
+from airflow_provider_xchat.api.inputs import checked_names, utc_datetime
+from airflow_provider_xchat.api.known_names import known_names
 from airflow_provider_xchat.exceptions import XChatAnswerError, XChatInputError
 
-__all__ = ["fields_to_ask_for", "updated_at"]
+__all__ = ["fields_to_request", "updated_at"]
 
 _UPDATED_AT = "updated_at"
 
-# Names that all of X's documents list; no answer costs more for them. The lists of ids are not among them: since
-# version 2.167 they can only be expanded, and X bills each user that an expansion adds.
-_FIELDS = (
-    "created_at",
-    "group_avatar_url",
-    "group_name",
-    "id",
-    "is_muted",
-    "screen_capture_blocking_enabled",
-    "screen_capture_detection_enabled",
-    "type",
-    _UPDATED_AT,
-)
 
-
-def fields_to_ask_for(names: Any) -> list[str]:
+def fields_to_request(names: Any) -> list[str]:
     """
-    Complete a list of fields by the one that tells when a conversation has changed.
+    Return the fields to request, with the time of the last update.
 
-    :param names: a list of names, a text that holds one, or None for all
-    :return: the names; which of them there are is checked when they are sent
-    :raises XChatInputError: when it is no list of names
+    :param names: a list of names, a text that contains one, or None for all fields
+    :return: the names; unknown ones are refused when they are sent
+    :raises XChatInputError: when it is not a list of names
     """
-    wanted = checked_names("chat_conversation_fields", names, None)
-    return sorted({*(wanted or _FIELDS), _UPDATED_AT})
+    fields = checked_names("chat_conversation_fields", names, None)
+    # Fields are free of charge, other than expansions.
+    return sorted({*(fields or known_names("get_chat_conversation", "chat_conversation_fields")), _UPDATED_AT})
 
 
-def updated_at(answer: Mapping[str, Any]) -> datetime:
+def updated_at(result: Mapping[str, Any]) -> datetime:
     """
-    Tell when a conversation was last changed.
+    Return when a conversation was last updated.
 
-    :param answer: the answer of getChatConversation, as the hook gives it
+    :param result: the result of ``XChatHook.get_conversation``
     :return: the time, in UTC
-    :raises XChatInputError: when X does not tell that of this conversation
-    :raises XChatAnswerError: when the answer has no conversation, or the time is none
+    :raises XChatInputError: when X does not report the time for this type of conversation
+    :raises XChatAnswerError: when the response has no conversation, or an invalid time
     """
-    problems = "; ".join(problem_text(problem) for problem in problems_of(answer))
-    conversations = answer.get("data")
+    problems = problems_of(result)
+    conversations = result.get("data")
     if not isinstance(conversations, list) or not conversations or not isinstance(conversations[0], Mapping):
-        raise XChatAnswerError(f"the answer has no conversation in it: {problems or 'and does not say why'}", 200)
-    told = conversations[0].get(_UPDATED_AT)
-    if told is None and problems:
-        raise XChatAnswerError(f"the answer does not say when the conversation was updated: {problems}", 200)
-    if told is None:
+        raise XChatAnswerError(f"X's response contains no conversation: {problems_text(problems)}", 200)
+    value = conversations[0].get(_UPDATED_AT)
+    if value is None and problems:
+        raise XChatAnswerError(f"X's response contains no updated_at: {problems_text(problems)}", 200)
+    if value is None:
         raise XChatInputError(
-            f"X does not say when conversation {conversations[0].get('id')!r} was updated (its type is"
-            f" {conversations[0].get('type')!r}): it says so of groups only, whose ids begin with 'g'."
+            f"Conversation {conversations[0].get('id')!r} of type {conversations[0].get('type')!r} has no updated_at: X"
+            " reports it only for groups, whose ids begin with 'g'"
         )
     try:
-        return moment_of(str(told))
+        return utc_datetime(str(value))
     except (ValueError, OverflowError):
         raise XChatAnswerError(
-            f"the conversation has updated_at {told!r} ({type(told).__name__}); expected a time in ISO 8601", 200
+            f"Invalid updated_at {value!r} ({type(value).__name__}) in X's response: expected a time in ISO 8601", 200
         ) from None

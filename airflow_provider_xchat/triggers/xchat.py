@@ -1,4 +1,4 @@
-"""Trigger that waits for a conversation to be updated; it never writes to X."""
+"""Trigger that waits for a conversation to be updated."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from airflow_provider_xchat.exceptions import XChatInputError
 from airflow_provider_xchat.runtime.compat import event_trigger_class
 from airflow_provider_xchat.triggers.cursors import Cursor, StoredCursor
 from airflow_provider_xchat.triggers.errors import to_payload
-from airflow_provider_xchat.triggers.polling import Failure, Heard, Poll, Question
-from airflow_provider_xchat.triggers.updates import fields_to_ask_for
+from airflow_provider_xchat.triggers.polling import Failure, Poll, PollKey, PollResult
+from airflow_provider_xchat.triggers.updates import fields_to_request
 
 if TYPE_CHECKING:
     from airflow.triggers.base import BaseEventTrigger
@@ -26,31 +26,31 @@ else:
 
 __all__ = ["ChatConversationUpdatedTrigger"]
 
-# Arguments that a trigger may be given other values of, and is still the same.
+# Arguments that do not change the trigger's identity.
 _TUNING = {"poll_interval", "max_failures", "longest_interval"}
 
 
 class ChatConversationUpdatedTrigger(BaseEventTrigger):
     """
-    Fire when an X Chat conversation has changed: when its ``updated_at`` is later than before.
+    Fire when an X Chat conversation was updated: when its ``updated_at`` is later than before.
 
-    For event-driven scheduling, as the trigger of an ``AssetWatcher``, it fires once for each change that it sees,
-    also across restarts of the triggerer. Where it has never run before, and without ``updated_since``, the first
-    answer only tells where it stands. Triggers of one triggerer that want to know the same share their requests.
+    As the trigger of an ``AssetWatcher``, it fires once for each observed update, also across restarts of the
+    triggerer. On its first run without ``updated_since``, the first response only sets the starting point. Triggers of
+    one triggerer with the same request share it.
 
-    An event's payload has ``conversation_id``, ``updated_at`` (ISO 8601, UTC) and ``conversation``, the answer's JSON.
-    With ``once``, an error that lasts is an event, too, whose payload has ``error``.
+    The payload of an event has ``conversation_id``, ``updated_at`` (ISO 8601, UTC) and ``conversation``, the JSON of
+    the response. With ``once``, a permanent error is an event, too, with ``error`` in its payload.
 
-    :param conversation_id: the id of a group; X does not say of other conversations when they were updated
-    :param updated_since: fire for a change after that; a datetime or text in ISO 8601
-    :param poll_interval: how often to ask, in seconds; each time costs a request
-    :param max_failures: how many tries in a row may fail before the trigger does; the time between them doubles up to
+    :param conversation_id: the id of a group; X does not report updates of other conversations
+    :param updated_since: fire for updates after this time; a datetime or a text in ISO 8601
+    :param poll_interval: how often to poll, in seconds; each poll is a request, which costs money
+    :param max_failures: the trigger fails after this many consecutive failures; the pauses between them double up to
         15 minutes
     :param xchat_conn_id: id of a connection of type ``xchat``
-    :param once: end after the first event and remember nothing, as a task that has deferred needs it
-    :param chat_conversation_fields: members that the conversation should have; all of them by default
-    :param polled_at: when somebody has asked last, so that the first request of this trigger can wait; ISO 8601
-    :param longest_interval: up to how many seconds the interval doubles with each request; 0 for one that stays
+    :param once: whether to end after the first event and save nothing, for a deferred task
+    :param chat_conversation_fields: fields of the conversation; all of them by default
+    :param polled_at: when the task has polled last, so that the first request can wait; ISO 8601
+    :param longest_interval: the interval doubles with each request up to this one (seconds); 0 for a constant interval
     """
 
     def __init__(
@@ -72,23 +72,25 @@ class ChatConversationUpdatedTrigger(BaseEventTrigger):
             self.updated_since = None if updated_since is None else checked_moment("updated_since", updated_since)
             self.poll_interval = _checked_interval(poll_interval)
             self.max_failures = checked_count("max_failures", max_failures)
-            self.chat_conversation_fields = fields_to_ask_for(chat_conversation_fields)
+            # None is kept, so that the trigger's identity does not depend on the fields in X's document.
+            given = chat_conversation_fields is not None
+            self.chat_conversation_fields = fields_to_request(chat_conversation_fields) if given else None
             self.polled_at = None if polled_at is None else checked_moment("polled_at", polled_at)
         except XChatInputError as error:
-            raise _WrongArgumentError(str(error)) from None
+            raise _InvalidArgumentError(str(error)) from None
         self.longest_interval = longest_interval
         self.xchat_conn_id = str(xchat_conn_id)
         self.once = once
         if once:
-            # Airflow has watchers run by any triggerer, but those of tasks by the one that the task's queue names.
+            # Any triggerer runs watchers, but a task's trigger runs in the triggerer of the task's queue.
             self.supports_triggerer_queue = True
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Tell Airflow how to make this trigger again: identifiers and times, and nothing secret."""
-        # Only where there is one: what a watcher has stored goes by its arguments.
-        growing = {"longest_interval": self.longest_interval} if self.longest_interval else {}
+        """Return the trigger's class and arguments: identifiers and times, and no secret."""
+        # Only if it is set, as the key of a stored cursor depends on the arguments.
+        optional = {"longest_interval": self.longest_interval} if self.longest_interval else {}
         return f"{__name__}.{type(self).__name__}", {
-            **growing,
+            **optional,
             "conversation_id": self.conversation_id,
             "updated_since": None if self.updated_since is None else self.updated_since.isoformat(),
             "poll_interval": self.poll_interval,
@@ -100,63 +102,64 @@ class ChatConversationUpdatedTrigger(BaseEventTrigger):
         }
 
     @property
-    def _question(self) -> Question:
-        return Question(self.xchat_conn_id, self.conversation_id, tuple(self.chat_conversation_fields))
+    def _poll_key(self) -> PollKey:
+        fields = fields_to_request(self.chat_conversation_fields)
+        return PollKey(self.xchat_conn_id, self.conversation_id, tuple(fields))
 
     def shared_stream_key(self) -> Hashable:
-        """Tell Airflow 3.3 which triggers share their requests: those that ask the same, however often."""
-        return self._question
+        """Return the key of the triggers that share requests in Airflow 3.3: the request, without its interval."""
+        return self._poll_key
 
     @classmethod
-    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncGenerator[Heard]:
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncGenerator[PollResult]:
         """
-        Ask for the conversation, for all triggers with the same key.
+        Poll the conversation, for all triggers with the same key.
 
         :param kwargs: the arguments of one of them
-        :return: answers and failures, without end
+        :return: updates and failures, without end
         """
-        async with aclosing(Poll.of(cls(**kwargs)._question).answers()) as answers:  # noqa: SLF001  it is our own
-            async for heard in answers:
-                yield heard
+        async with aclosing(Poll.for_key(cls(**kwargs)._poll_key).results()) as results:  # noqa: SLF001  of this class
+            async for result in results:
+                yield result
 
-    async def filter_shared_stream(self, shared_stream: AsyncIterator[Heard]) -> AsyncGenerator[TriggerEvent]:
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[PollResult]) -> AsyncGenerator[TriggerEvent]:
         """
-        Make this trigger's events of the answers.
+        Convert updates to this trigger's events.
 
-        :param shared_stream: what :meth:`open_shared_stream` gives
+        :param shared_stream: the stream of :meth:`open_shared_stream`
         :return: the events
-        :raises Exception: the last error, when it lasts or too many came in a row
+        :raises Exception: the last error, when it is permanent, or after too many consecutive failures
         """
         cursor, failures = self._cursor(), 0
-        with Poll.of(self._question).listening(self.poll_interval, self.polled_at, self.longest_interval):
-            async for heard in shared_stream:
-                if isinstance(heard, Failure):
-                    if self.once and heard.lasts:
-                        # An error raised here would reach the task as one that can be tried again.
-                        yield _event({"error": to_payload(heard.error)})
+        with Poll.for_key(self._poll_key).listen(self.poll_interval, self.polled_at, self.longest_interval):
+            async for result in shared_stream:
+                if isinstance(result, Failure):
+                    if self.once and result.is_permanent:
+                        # An error raised here would reach the task as one that can be retried.
+                        yield _event({"error": to_payload(result.error)})
                         return
-                    failures = self._failures_after(heard, failures)
+                    failures = self._failures_after(result, failures)
                     continue
                 try:
-                    fires = await cursor.passes(heard.updated_at)
-                except Exception as error:  # noqa: BLE001  whatever Airflow raises where it keeps things
+                    is_update = await cursor.advance(result.updated_at)
+                except Exception as error:  # noqa: BLE001  Airflow raises anything when it cannot save
                     next_at = datetime.now(UTC) + timedelta(seconds=self.poll_interval)
                     failures = self._failures_after(Failure(error, next_at, error.__traceback__), failures)
                     continue
                 failures = 0
-                if fires:
+                if is_update:
                     yield _event(
                         {
                             "conversation_id": self.conversation_id,
-                            "updated_at": heard.updated_at.isoformat(),
-                            "conversation": heard.answer,
+                            "updated_at": result.updated_at.isoformat(),
+                            "conversation": result.conversation,
                         }
                     )
                     if self.once:
                         return
 
     async def run(self) -> AsyncGenerator[TriggerEvent]:
-        """Do the same where Airflow shares nothing among triggers: in versions before 3.3."""
+        """Poll and fire without sharing, in Airflow before 3.3."""
         async with (
             aclosing(self.open_shared_stream(self.serialize()[1])) as stream,
             aclosing(self.filter_shared_stream(stream)) as events,
@@ -168,26 +171,28 @@ class ChatConversationUpdatedTrigger(BaseEventTrigger):
         if self.once:
             return Cursor(self.updated_since)
         path, kwargs = self.serialize()
-        # An asset's state is its own, and so outlives other intervals; Variables are for all triggers there are.
+        # The state belongs to one asset, so its key can do without the interval; Variables are shared by all triggers.
         identity = {name: value for name, value in kwargs.items() if name not in _TUNING}
-        # Airflow 3.3 has given the trigger its asset's state, if it has one.
+        # Set by Airflow 3.3.
         state = getattr(self, "asset_state_store", None)
         return StoredCursor(_key(path, identity), _key(path, kwargs), self.updated_since, state)
 
     def _failures_after(self, failure: Failure, before: int) -> int:
         """Count a failure and log it, or raise it."""
-        failures = before + failure.counts
-        asked, error, next_at = self.conversation_id, failure.error, failure.next_at.isoformat(timespec="seconds")
-        if not failure.counts:
-            self.log.info("Conversation %s: %s Next request not before %s.", asked, error, next_at)
-        elif failure.lasts or failures >= self.max_failures:
-            self.log.error("Conversation %s: giving up after %d failures in a row.", asked, failures)
-            self.log.error("A trigger that asks for it again will wait until %s.", next_at)
-            raise failure.raised()
+        failures = before + failure.counts_as_failure
+        error, next_at = failure.error, failure.next_at.isoformat(timespec="seconds")
+        if not failure.counts_as_failure:
+            self.log.info("Conversation %s: %s Next request not before %s.", self.conversation_id, error, next_at)
+        elif failure.is_permanent or failures >= self.max_failures:
+            self.log.error(
+                "Conversation %s: giving up after %d consecutive failures; a new trigger waits until %s",
+                *(self.conversation_id, failures, next_at),
+            )
+            raise failure.to_raise()
         else:
             self.log.warning(
-                "Conversation %s: failure %d of %d (%s: %s); next try at %s.",
-                *(asked, failures, self.max_failures, type(error).__name__, error, next_at),
+                "Conversation %s: failure %d of %d (%s: %s); next request at %s",
+                *(self.conversation_id, failures, self.max_failures, type(error).__name__, error, next_at),
             )
         return failures
 
@@ -196,8 +201,8 @@ def _event(payload: dict[str, Any]) -> TriggerEvent:
     return TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
 
-class _WrongArgumentError(XChatInputError, TypeError):
-    """An argument that cannot be right. At any error but a TypeError, the triggerer ends itself, not the trigger."""
+class _InvalidArgumentError(XChatInputError, TypeError):
+    """Invalid argument. A TypeError ends the trigger; any other error would end the triggerer."""
 
 
 def _key(path: str, kwargs: dict[str, Any]) -> str:
@@ -208,5 +213,5 @@ def _key(path: str, kwargs: dict[str, Any]) -> str:
 def _checked_interval(poll_interval: Any) -> float:
     seconds = checked_seconds("poll_interval", poll_interval)
     if not seconds:
-        raise XChatInputError("poll_interval is 0; expected more, as each request costs money")
+        raise XChatInputError("Invalid poll_interval 0: expected a positive number, as each request costs money")
     return seconds

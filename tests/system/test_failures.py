@@ -6,19 +6,19 @@ import pytest
 
 BAD_INPUT = {
     "unknown_field": (
-        "chat_conversation_fields has 'group_nmae' (str), which X's document does not list"
-        " (did you mean 'group_name'?); valid are admin_settings, "
+        "Unknown names in chat_conversation_fields: 'group_nmae' (str)"
+        " (did you mean 'group_name'?); expected admin_settings, "
     ),
     "one_text_for_a_list": (
-        "chat_conversation_fields is 'group_name,type' (str); expected a list of names;"
+        "Invalid chat_conversation_fields 'group_name,type' (str): expected a list of names;"
         " did you mean ['group_name', 'type']?"
     ),
-    "conversation_id": "conversation_id is 'the board room' (str); expected ",
-    "mapped[0]": "task 'mapped': conversation_id is 'the board room' (str); expected ",
-    "conversation_ids": "conversation_ids has 'the board room' (str) in it; expected of each ",
-    "output_path": "output_path is 'nowhere://bucket/file', which leads to no storage (",
-    "sequence_id": "seen_until_sequence_id is '12ab' (str); expected ",
-    "no_password": "connection 'xchat_no_password' has no password; expected the OAuth 2.0 user access token there",
+    "conversation_id": "Invalid conversation_id 'the board room' (str): expected ",
+    "mapped[0]": "task 'mapped': Invalid conversation_id 'the board room' (str): expected ",
+    "conversation_ids": "Invalid ids in conversation_ids: 'the board room' (str); expected ",
+    "output_path": "Invalid output_path 'nowhere://bucket/file' (",
+    "sequence_id": "Invalid seen_until_sequence_id '12ab' (str): expected ",
+    "no_password": "connection 'xchat_no_password' has no password: expected the OAuth 2.0 user access token",
 }
 REFUSED = {
     "unknown_token": ("XChatAuthError", "X answered 401 to GET /2/chat/conversations/g9000000000000000201: "),
@@ -101,14 +101,14 @@ def test_problems_beside_data_are_warnings_and_the_answer_is_whole(runs):
         "meta": {"newer": True},
     }
     (warning,) = [line for line in result.log.splitlines() if "[warning" in line]
-    assert "X reports a problem beside its answer: Field Authorization Error: admin_ids is not for you" in warning
+    assert "X returned partial errors: Field Authorization Error: admin_ids is not for you" in warning
 
 
 def test_problems_beside_a_mark_are_warnings(runs):
     result = runs["problems"].tasks["errors_beside_mark"]
     assert result.state == "success"
     assert result.returned["errors"] == [{"message": "Slow day", "code": 130}]
-    assert "X reports a problem beside its answer: Slow day (code 130)" in result.log
+    assert "X returned partial errors: Slow day (code 130)" in result.log
 
 
 @pytest.mark.parametrize(
@@ -142,5 +142,5 @@ def test_mapped_tasks_with_one_output_path_are_refused(runs):
         "own_paths[0]": "success",
         "own_paths[1]": "success",
     }
-    assert "XChatInputError: output_path is " in run.tasks["one_path[0]"].log
+    assert "XChatInputError: Invalid output_path " in run.tasks["one_path[0]"].log
     assert len(run.requests) == 2

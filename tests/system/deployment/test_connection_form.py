@@ -95,8 +95,8 @@ def test_the_test_button(page, up, saved, pictures):
         up.rest(f"connections/{saved}?update_mask=port", without, "PATCH")
         page.reload()
         answer = pressed()
-    assert answer.json() == {"status": True, "message": "X knows the token."}
-    page.get_by_text("X knows the token.").or_(page.locator("svg[color=green]")).first.wait_for()
+    assert answer.json() == {"status": True, "message": "X accepts the token."}
+    page.get_by_text("X accepts the token.").or_(page.locator("svg[color=green]")).first.wait_for()
 
 
 def test_a_dag_runs_with_it(up, saved):

@@ -55,4 +55,4 @@ def test_the_test_button(page):
         page.locator("#host").fill(sandbox.url)
         page.locator("#password").fill("sandbox-token")
         page.get_by_role("button", name="Test").click()
-        page.get_by_text("X knows the token.").wait_for()
+        page.get_by_text("X accepts the token.").wait_for()

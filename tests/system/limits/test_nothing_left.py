@@ -38,7 +38,7 @@ def test_all_was_searched(limited, written):
     assert b"xchat_rate_limit_" in written["table variable"]
     logs = [content for name, content in written.items() if name.startswith("logs/") and "task_id=get" in name]
     assert any(b"this task holds no worker slot" in log for log in logs)
-    assert any(b"conversations are there from before" in log for log in logs)
+    assert any(b"conversations are in the checkpoint" in log for log in logs)
 
 
 def test_no_progress(limited, request):

@@ -16,8 +16,8 @@ import pytest
 from xchat_sandbox import GROUP_ID
 
 EXPIRED = (
-    "The access token has expired. The next task refreshes it; this test does not, so it cannot tell whether the"
-    " sign-in is still good."
+    "The access token has expired. The next task refreshes it; this test does not, so it cannot check whether the"
+    " sign-in is still valid."
 )
 
 # What the tasks return by DAG, where each of them has asked for the group.
@@ -38,11 +38,11 @@ FAILURES = {
     "used_up_in_trigger": SIGN_IN_AGAIN,
     "still_good": ["XChatBadRequestError", "X answered 400 to POST /2/oauth2/token: ", "Nobody wants Basic *** "],
     "no_refresh_token": ["XChatInputError", "has no refresh_token in its extra", "xchat login --conn-id xchat_static"],
-    "no_number": ["XChatInputError", "min_remaining is 'soon' (str); expected a timedelta or a number of seconds"],
+    "no_number": ["XChatInputError", "Invalid min_remaining 'soon' (str): expected a timedelta or a number of seconds"],
 }
 ENDPOINT_FAILURES = {
     "bad_gateway": ["XChatServerError", "X answered 502 to POST /2/oauth2/token: Bad Gateway."],
-    "page": ["XChatAnswerError", "X answered 200 to POST /2/oauth2/token with something other than a token (text/html"],
+    "page": ["XChatAnswerError", "X answered 200 to POST /2/oauth2/token without a token (text/html"],
 }
 
 
@@ -140,7 +140,7 @@ def test_a_connection_test_says_that_the_token_is_due(fleet):
 
 @pytest.mark.parametrize("fleet", ["latest"], indirect=True)
 def test_a_connection_test_uses_the_token_that_a_task_has_got(fleet):
-    assert json.loads(fleet.tests["xchat_operators", "server"]) == {"status": True, "message": "X knows the token."}
+    assert json.loads(fleet.tests["xchat_operators", "server"]) == {"status": True, "message": "X accepts the token."}
 
 
 @pytest.mark.parametrize("connection", ["xchat_cold", "xchat_operators"])

@@ -15,7 +15,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_xchat import exceptions
-from airflow_provider_xchat.api.answers import conversation_answer, mark_answer
+from airflow_provider_xchat.api.answers import read_conversation, read_mark
 from airflow_provider_xchat.exceptions import (
     XChatAnswerError,
     XChatAPIError,
@@ -60,20 +60,20 @@ pytestmark = pytest.mark.contract
 
 def test_an_answer_comes_out_as_it_came_in():
     body = {"data": [CONVERSATION], "includes": {"users": []}, "meta": {"x": 0}, "brand_new": [None]}
-    assert conversation_answer(Said(200, copy.deepcopy(body)), REQUEST) == body
+    assert read_conversation(Said(200, copy.deepcopy(body)), REQUEST) == body
 
 
 def test_data_is_always_a_list():
-    assert conversation_answer(Said(200, {"data": CONVERSATION}), REQUEST) == {"data": [CONVERSATION]}
-    assert conversation_answer(Said(200, {"data": []}), REQUEST) == {"data": []}
-    assert conversation_answer(Said(200, {"data": None}), REQUEST) == {"data": []}
-    assert conversation_answer(Said(200, {"meta": {"result_count": 0}}), REQUEST)["data"] == []
+    assert read_conversation(Said(200, {"data": CONVERSATION}), REQUEST) == {"data": [CONVERSATION]}
+    assert read_conversation(Said(200, {"data": []}), REQUEST) == {"data": []}
+    assert read_conversation(Said(200, {"data": None}), REQUEST) == {"data": []}
+    assert read_conversation(Said(200, {"meta": {"result_count": 0}}), REQUEST)["data"] == []
 
 
 @pytest.mark.parametrize("data", [CONVERSATION, [CONVERSATION]])
 def test_problems_beside_data_are_kept(data):
     errors = [{"type": "about:blank", "title": "Partial", "brand_new": 1}]
-    answer = conversation_answer(Said(200, {"data": data, "errors": errors}), REQUEST)
+    answer = read_conversation(Said(200, {"data": data, "errors": errors}), REQUEST)
     assert answer == {"data": [CONVERSATION], "errors": errors}
 
 
@@ -92,26 +92,26 @@ def test_problems_beside_data_are_kept(data):
 )
 def test_problems_in_place_of_data_are_an_error(data, problem, error, status):
     with pytest.raises(error) as caught:
-        conversation_answer(Said(200, {**data, "errors": [problem]}), REQUEST)
+        read_conversation(Said(200, {**data, "errors": [problem]}), REQUEST)
     assert type(caught.value) is error
     assert (caught.value.status, caught.value.problems) == (status, [problem])
 
 
 def test_an_empty_list_of_problems_is_none():
-    assert conversation_answer(Said(200, {"errors": []}), REQUEST) == {"errors": [], "data": []}
+    assert read_conversation(Said(200, {"errors": []}), REQUEST) == {"errors": [], "data": []}
 
 
 def test_problems_that_are_no_list_count_all_the_same():
     with pytest.raises(XChatAPIError, match="odd"):
-        conversation_answer(Said(200, {"errors": {"title": "odd"}}), REQUEST)
+        read_conversation(Said(200, {"errors": {"title": "odd"}}), REQUEST)
     with pytest.raises(XChatAPIError, match="odder"):
-        conversation_answer(Said(200, {"errors": ["odder"]}), REQUEST)
+        read_conversation(Said(200, {"errors": ["odder"]}), REQUEST)
 
 
 @pytest.mark.parametrize("status", [200, 201, 204])
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{", b"null", b"[]", b'"x"', b"[" * 100_000])
 def test_a_success_that_is_no_json_object(status, body):
-    for read in (conversation_answer, mark_answer):
+    for read in (read_conversation, read_mark):
         with pytest.raises(XChatAnswerError, match=f"X answered {status} to {REQUEST}") as caught:
             read(Said(status, body, {"content-type": "text/html"}), REQUEST)
         assert caught.value.status == status
@@ -121,7 +121,7 @@ def test_a_success_that_is_no_json_object(status, body):
 @pytest.mark.parametrize("status", [200, 201])
 def test_a_mark_that_x_confirms(status):
     body = {"data": {"success": True}, "errors": [{"title": "beside"}]}
-    assert mark_answer(Said(status, copy.deepcopy(body)), REQUEST) == body
+    assert read_mark(Said(status, copy.deepcopy(body)), REQUEST) == body
 
 
 @pytest.mark.parametrize(
@@ -129,13 +129,13 @@ def test_a_mark_that_x_confirms(status):
 )
 def test_a_mark_that_x_does_not_confirm(data):
     with pytest.raises(XChatAPIError, match="not marked as read") as caught:
-        mark_answer(Said(200, {"data": data}), REQUEST)
+        read_mark(Said(200, {"data": data}), REQUEST)
     assert caught.value.status == 200
 
 
 def test_why_a_mark_was_not_set_is_said():
     with pytest.raises(XChatForbiddenError, match="Nope"):
-        mark_answer(Said(200, {"data": {"success": False}, "errors": [{"title": "Nope", "status": 403}]}), REQUEST)
+        read_mark(Said(200, {"data": {"success": False}, "errors": [{"title": "Nope", "status": 403}]}), REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -163,15 +163,15 @@ def test_why_a_mark_was_not_set_is_said():
         ({"errors": [{"code": 89, "message": "Invalid or expired token."}]}, "Invalid or expired token (code 89)."),
         ({"errors": [{"message": "a"}, {"message": "b"}]}, "a; b"),
         ({"code": 7, "message": "flat"}, "flat (code 7)"),
-        (b"<html>Bad gateway</html>", "an answer that is not JSON: <html>Bad gateway</html>"),
+        (b"<html>Bad gateway</html>", "a response that is not JSON: <html>Bad gateway</html>"),
         (b"", "no details"),
         ({}, "no details"),
-        ([], "an answer that is not JSON: []"),
-        (b"\xff", "an answer that is not JSON"),
+        ([], "a response that is not JSON: []"),
+        (b"\xff", "a response that is not JSON"),
     ],
 )
 def test_error_answers(status, error, at_once, body, said):
-    for read in (conversation_answer, mark_answer):
+    for read in (read_conversation, read_mark):
         with pytest.raises(XChatError) as caught:
             read(Said(status, body), REQUEST)
         assert type(caught.value) is error
@@ -201,7 +201,7 @@ def test_error_answers(status, error, at_once, body, said):
 )
 def test_advice_for_403(body, advice):
     with pytest.raises(XChatForbiddenError) as caught:
-        conversation_answer(Said(403, body), REQUEST)
+        read_conversation(Said(403, body), REQUEST)
     said = str(caught.value)
     assert advice in said
     assert ("needs the scopes" in said) is (advice == "needs the scopes")
@@ -211,7 +211,7 @@ def test_advice_for_403(body, advice):
 
 def test_a_long_page_does_not_end_up_in_the_message():
     with pytest.raises(XChatServerError) as caught:
-        conversation_answer(Said(502, b"x" * 1_000_000), REQUEST)
+        read_conversation(Said(502, b"x" * 1_000_000), REQUEST)
     assert len(str(caught.value)) < 400
 
 
@@ -227,7 +227,7 @@ def test_a_long_page_does_not_end_up_in_the_message():
 )
 def test_a_rate_limit_says_when_it_resets(header, reset_at):
     with pytest.raises(XChatRateLimitError) as caught:
-        conversation_answer(Said(429, {}, {"x-rate-limit-reset": header}), REQUEST)
+        read_conversation(Said(429, {}, {"x-rate-limit-reset": header}), REQUEST)
     assert caught.value.reset_at == reset_at
     assert ("2026-05-28T20:26:40+00:00" in str(caught.value)) is (reset_at is not None)
 

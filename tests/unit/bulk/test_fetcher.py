@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_xchat.bulk.checkpoint import progress_of
+from airflow_provider_xchat.bulk.checkpoint import open_checkpoint
 from airflow_provider_xchat.exceptions import (
     XChatAPIError,
     XChatAuthError,
@@ -126,12 +126,12 @@ def test_one_that_is_listed_twice_is_fetched_once(sandbox, task):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"conversation_ids": 7}, "conversation_ids is 7 (int); expected a list"),
-        ({"conversation_ids": "g1"}, "conversation_ids is 'g1' (str); expected a list"),
-        ({"max_concurrency": 0}, "max_concurrency is 0 (int)"),
-        ({"max_concurrency": "many"}, "max_concurrency is 'many' (str)"),
-        ({"fail_on": "some"}, "fail_on is 'some' (str); expected one of 'any', 'all', 'never'"),
-        ({"chat_conversation_fields": ["colour"]}, "chat_conversation_fields has 'colour'"),
+        ({"conversation_ids": 7}, "Invalid conversation_ids 7 (int): expected a list"),
+        ({"conversation_ids": "g1"}, "Invalid conversation_ids 'g1' (str): expected a list"),
+        ({"max_concurrency": 0}, "Invalid max_concurrency 0 (int)"),
+        ({"max_concurrency": "many"}, "Invalid max_concurrency 'many' (str)"),
+        ({"fail_on": "some"}, "Invalid fail_on 'some' (str): expected one of 'any', 'all', 'never'"),
+        ({"chat_conversation_fields": ["colour"]}, "Unknown names in chat_conversation_fields: 'colour'"),
     ],
 )
 def test_bad_input_is_refused(sandbox, task, arguments, said):
@@ -164,17 +164,17 @@ class TestFailures:
         wrong = [f"nobody{number}" for number in range(13)]
         operator = GetChatConversationsOperator(task_id="many", conversation_ids="{{ params.ids }}")
         operator.conversation_ids = [IDS[0], *wrong, IDS[1]]  # as rendered
-        with pytest.raises(XChatInputError, match=r"has 'nobody0' \(str\), .*'nobody9' \(str\) and 3 more in it; exp"):
+        with pytest.raises(XChatInputError, match=r": 'nobody0' \(str\), .*'nobody9' \(str\) and 3 more; exp"):
             operator.call_api(task.context())
         logged = capsys.readouterr().out
-        assert all(f"conversation_ids has '{each}' in it" in logged for each in wrong)
+        assert all(f"Invalid id in conversation_ids: '{each}'" in logged for each in wrong)
         assert (sandbox.requests(), task.pushed, task.state) == ([], {}, {})
 
     def test_otherwise_they_are_failures_among_others_and_logged_first(self, sandbox, task, caplog):
         with pytest.raises(XChatConversationsRefusedError):
             task.run(conversation_ids=["nobody", "nowhere"], fail_on="all")
         assert task.run(conversation_ids=["nobody", IDS[0]], fail_on="all")["failed"] == 1
-        assert "conversation nowhere: conversation_id is 'nowhere'" in caplog.text
+        assert "Conversation nowhere: Invalid conversation_id 'nowhere'" in caplog.text
         assert len(sandbox.requests()) == 1
 
     @pytest.mark.parametrize(("ids", "fails"), [([IDS[0], "g404"], False), (["g404", "g405"], True)])
@@ -388,7 +388,7 @@ def test_what_could_not_be_saved_is_saved_once():
             super().set(key, value, **options)
 
     context = {"ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1), "task_state_store": Down()}
-    progress = progress_of(context, None)
+    progress = open_checkpoint(context, None)
     records = [{"conversation_id": each, "answer": {}} for each in IDS[:3]]
     with pytest.raises(ConnectionError):
         progress.add(records)
@@ -399,7 +399,7 @@ def test_what_could_not_be_saved_is_saved_once():
 def test_progress_is_kept_apart(tmp_path):
     def place(**changed):
         names = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1, **changed}
-        progress = progress_of({"ti": SimpleNamespace(**names)}, ObjectStoragePath(str(tmp_path / "many.jsonl")))
+        progress = open_checkpoint({"ti": SimpleNamespace(**names)}, ObjectStoragePath(str(tmp_path / "many.jsonl")))
         progress.add([{"conversation_id": "g1"}])
 
     for changed in ({}, {"run_id": "s"}, {"map_index": 1}):
@@ -415,7 +415,7 @@ class TestStateStore:
     @staticmethod
     def progress(state):
         context = {"ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1), "task_state_store": state}
-        return progress_of(context, None)
+        return open_checkpoint(context, None)
 
     @pytest.mark.parametrize("at_a_time", [1500, 7])
     def test_no_value_is_too_large_for_it(self, at_a_time):
@@ -430,7 +430,7 @@ class TestStateStore:
         for first in range(0, len(self.RECORDS), at_a_time):
             progress.add(self.RECORDS[first : first + at_a_time])
         assert list(self.progress(state).records()) == list(self.RECORDS)
-        assert progress.is_kept
+        assert progress.is_complete
 
     def test_what_is_kept_is_bounded(self, caplog):
         state = State()
@@ -438,8 +438,8 @@ class TestStateStore:
         for _ in range(20):
             progress.add(self.RECORDS)
         assert sum(map(len, state.values())) == 10_000_000
-        assert not progress.is_kept
-        assert caplog.text.count("no more than 10000000 bytes are kept") == 1
+        assert not progress.is_complete
+        assert caplog.text.count("Checkpoint full (10000000 bytes)") == 1
         assert len(list(self.progress(state).records())) > 30_000
 
     def test_it_expires(self):
@@ -462,7 +462,7 @@ def test_what_was_left_beside_an_output_expires(folder, tmp_path):
 
     def kept(run_id, at=output):
         ti = SimpleNamespace(dag_id="d", run_id=run_id, task_id="t", map_index=-1)
-        return progress_of({"ti": ti}, at)
+        return open_checkpoint({"ti": ti}, at)
 
     def left():
         return [each for each in output.fs.ls(output.parent.path, detail=False) if each.endswith(".partial")]
@@ -497,7 +497,7 @@ class TestBeforeAirflow33:
         task.try_number = 2
         assert task.run(conversation_ids=IDS[:5])["fetched"] == 5
         assert len(sandbox.requests()) == 4 + 4 + 5
-        assert "What is fetched is not kept for a retry: set output_path" in caplog.text
+        assert "No checkpoint: a retry fetches all conversations again" in caplog.text
 
     def test_it_waits_for_the_limit_in_its_worker_slot(self, task, monkeypatch):
         with running_sandbox(tokens=[TOKEN], conversations=60, rate_limit=25, rate_window=2) as sandbox:

@@ -12,7 +12,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
-from airflow_provider_xchat.bulk.checkpoint import progress_of
+from airflow_provider_xchat.bulk.checkpoint import open_checkpoint
 from airflow_provider_xchat.bulk.output_files import checked_output
 from airflow_provider_xchat.exceptions import XChatInputError
 
@@ -61,7 +61,7 @@ def output(request, tmp_path):
 
 def progress(output):
     ti = SimpleNamespace(dag_id="d", run_id="r", task_id="many", map_index=-1)
-    return progress_of({"ti": ti, "task_state_store": None}, output)
+    return open_checkpoint({"ti": ti, "task_state_store": None}, output)
 
 
 def records():
@@ -76,7 +76,7 @@ def names(output):
 def test_it_is_replaced_as_a_whole(output, caplog):
     with caplog.at_level("INFO"):
         progress(output).write_output(records())
-    assert f"12000 lines written to {output} in place of an older file" in caplog.text
+    assert f"12000 lines written to {output}, replacing an older file" in caplog.text
     assert output.read_text().count("\n") == 12_000
     assert names(output) == ["many.jsonl"]
 
@@ -105,13 +105,13 @@ def test_an_output_that_can_be_written_is_left_as_it_was(output):
 @pytest.mark.parametrize("kind", ["folder", "with a slash", "root"])
 def test_an_output_that_is_a_folder(output, kind):
     path = {"folder": output.parent, "with a slash": f"{output}/", "root": output.parent.parent}[kind]
-    with pytest.raises(XChatInputError, match=r"^output_path is '.*', which is a folder; expected the path of a file"):
+    with pytest.raises(XChatInputError, match=r"^Invalid output_path '.*': expected the path of a file"):
         checked_output(str(path))
 
 
 @pytest.mark.parametrize("path", ["nowhere://bucket/many.jsonl", "hdfs://host/many.jsonl"])
 def test_an_output_of_no_storage(path):
-    with pytest.raises(XChatInputError, match=f"^output_path is '{path}', which leads to no storage"):
+    with pytest.raises(XChatInputError, match=f"^Invalid output_path '{path}' "):
         checked_output(path)
 
 

@@ -70,15 +70,18 @@ def test_a_secret_comes_from_the_environment_or_is_asked_for(commands, sandbox):
     assert asked.status == 0, asked
     for conn_id in ("named", "asked"):
         assert commands.stored(conn_id)["extra"]["client_secret"] == CONFIDENTIAL_CLIENT_SECRET
-    assert "no client secret was given" in commands.login(sandbox, *client, "--confidential").error
+    assert "No client secret" in commands.login(sandbox, *client, "--confidential").error
 
 
 def test_certificates_that_cannot_be_used_are_refused_before_the_sign_in(commands, sandbox):
     commands.store("private", host=sandbox.url, login=PUBLIC_CLIENT_ID, extra={"verify": "/no/such/ca.pem"})
-    assert "connection 'private' has verify '/no/such/ca.pem'" in commands.login(sandbox, "--conn-id", "private").error
+    assert (
+        "connection 'private' has an invalid verify '/no/such/ca.pem'"
+        in commands.login(sandbox, "--conn-id", "private").error
+    )
     assert commands.visited == ""
     commands.store("signed_in", host=sandbox.url, login="app", password="token", extra={"verify": "/no/such/ca.pem"})
-    assert "has verify '/no/such/ca.pem'" in commands.xchat("logout", "--conn-id", "signed_in").error
+    assert "has an invalid verify '/no/such/ca.pem'" in commands.xchat("logout", "--conn-id", "signed_in").error
     assert commands.stored("signed_in")["password"] == "token"
 
 
@@ -160,12 +163,12 @@ def test_pasting_the_url(environment, sandbox):
 @pytest.mark.parametrize(
     ("pasted", "said"),
     [
-        ("", "no URL was pasted"),
-        ("abc", "is no URL"),
+        ("", "No URL was pasted"),
+        ("abc", "Invalid URL: "),
         ("http://127.0.0.1:8723/callback", "neither a code nor an error"),
-        ("http://127.0.0.1:8723/callback?code=sandbox-code-of-another&state=x", "not the state of this sign-in"),
+        ("http://127.0.0.1:8723/callback?code=sandbox-code-of-another&state=x", "State mismatch"),
         ("http://127.0.0.1:1/?code=sandbox-code-of-another&state=x", "http://127.0.0.1:1/"),
-        ("https://x.com/i/oauth2/authorize?state=x", "the URL to open"),
+        ("https://x.com/i/oauth2/authorize?state=x", "this is the authorization page"),
     ],
 )
 def test_pasting_something_else(commands, sandbox, pasted, said):
@@ -179,7 +182,7 @@ def test_pasting_something_else(commands, sandbox, pasted, said):
 def test_denied_consent(commands):
     with running_sandbox(consent="deny") as denying:
         done = commands.login(denying, "--conn-id", "unmade")
-        assert "access was denied on X's page" in done.error
+        assert "Access was denied on X's page" in done.error
         assert denying.token_requests() == []
     assert commands.stored("unmade") is None
 
@@ -189,7 +192,7 @@ def test_an_expired_code(commands):
         slow.token_faults([{"kind": "delay", "seconds": 0.1}])
         done = commands.login(slow, "--conn-id", "unmade")
     assert "Value passed for the authorization code was invalid" in done.error
-    assert "good once, and for 30 seconds: run the command again" in done.error
+    assert "valid once, and for 30 seconds: run the command again" in done.error
     assert commands.stored("unmade") is None
 
 
@@ -197,31 +200,31 @@ def test_a_port_that_is_taken(commands, sandbox):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         done = commands.login(sandbox, "--redirect-uri", f"http://127.0.0.1:{port}/callback")
-    assert f"port {port} of 127.0.0.1 is taken by another process" in done.error
+    assert f"Port {port} of 127.0.0.1 is already in use" in done.error
     assert commands.visited == ""
 
 
 def test_a_client_that_x_does_not_know(commands, sandbox):
     done = commands.login(sandbox, "--client-id", "nobody", "--timeout", "1")
     assert "There is no client with this client_id" in commands.visited
-    assert "no browser came to http://127.0.0.1:" in done.error and "developer portal" in done.error
+    assert "No redirect to http://127.0.0.1:" in done.error and "developer portal" in done.error
 
 
 def test_a_wrong_secret(commands, sandbox):
     client = ("--client-id", CONFIDENTIAL_CLIENT_ID)
     done = commands.login(sandbox, *client, XCHAT_CLIENT_SECRET="wrong-secret-of-somebody")
-    assert "XCHAT_CLIENT_SECRET or asked for by --confidential" in done.error
+    assert "XCHAT_CLIENT_SECRET or use --confidential" in done.error
     assert "wrong-secret-of-somebody" not in done.out + done.err
     done = commands.login(sandbox, *client, XCHAT_CLIENT_SECRET="a wrong-secret")
-    assert "has a client_secret that cannot be one" in done.error and "wrong-secret" not in done.err
+    assert "has an invalid client_secret" in done.error and "wrong-secret" not in done.err
     assert "A confidential client needs its secret" in commands.login(sandbox, *client).error
 
 
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ({"kind": "drop-before"}, "no whole answer to POST /2/oauth2/token"),
-        ({"kind": "body", "body": "<html>"}, "Is the API URL right?"),
+        ({"kind": "drop-before"}, "no complete response to POST /2/oauth2/token"),
+        ({"kind": "body", "body": "<html>"}, "Check the API URL"),
         ({"kind": "status", "status": 503}, "X answered 503"),
         ({"kind": "answer", "remove": ["access_token"]}, "no access token that can be used"),
     ],
@@ -244,14 +247,14 @@ def test_a_database_that_does_not_take_the_connection(commands, sandbox):
 
 def test_a_disk_that_does_not_take_the_printed_connection(commands, sandbox):
     done = commands.login_into_a_full_disk(sandbox)
-    assert "the result cannot be written: No space left on device" in done.error
+    assert "Cannot write the output: No space left on device" in done.error
     assert [chain["alive"] for chain in sandbox.chains()] == [False]
 
 
 def test_missing_scopes_are_named(commands, sandbox):
     done = commands.login(sandbox, "--conn-id", "reader", "--scope", "dm.read tweet.read users.read")
     assert done.status == 0, done
-    assert "xchat: warning: scopes that were not granted: dm.write. " in done.err
+    assert "xchat: warning: Scopes not granted: dm.write. " in done.err
     assert "xchat: warning: X issued no refresh token, as offline.access was not granted" in done.err
     assert commands.stored("reader")["extra"].keys() == {"expires_at", "scope"}
     assert "refresh" not in done.out
@@ -262,13 +265,13 @@ def test_missing_scopes_are_named(commands, sandbox):
     ("arguments", "said"),
     [
         (("--client-id", ""), "expected --client-id"),
-        (("--conn-id", "b@d"), "the connection id 'b@d' cannot be one"),
-        (("--conn-id", "of-http"), "is of type 'http'; expected one of type 'xchat'"),
-        (("--conn-id", "of-http", "--print", "json"), "is of type 'http'"),
-        (("--conn-id", "da-sh", "--print", "env"), "no shell takes AIRFLOW_CONN_DA-SH"),
-        (("--host", "ftp://x"), "a host that is no plain http(s) URL"),
-        (("--redirect-uri", "https://app.example/back"), "Any other one works with --no-browser"),
-        (("--redirect-uri", "callback"), "the redirect URI 'callback' is none"),
+        (("--conn-id", "b@d"), "Invalid connection id 'b@d'"),
+        (("--conn-id", "of-http"), "has type 'http': expected 'xchat'"),
+        (("--conn-id", "of-http", "--print", "json"), "has type 'http'"),
+        (("--conn-id", "da-sh", "--print", "env"), "AIRFLOW_CONN_DA-SH is not a valid environment variable name"),
+        (("--host", "ftp://x"), "an invalid host"),
+        (("--redirect-uri", "https://app.example/back"), "For any other one, use --no-browser"),
+        (("--redirect-uri", "callback"), "Invalid redirect URI 'callback'"),
         (("--scope", " "), "expected names such as"),
     ],
 )
@@ -290,13 +293,13 @@ def test_no_browser_to_open(commands, sandbox):
     done = commands.login(sandbox, "--timeout", "1", BROWSER="/nowhere/browser", PATH="/nowhere", DISPLAY="")
     assert "No browser could be opened here: open the URL above yourself" in done.err
     assert f"{sandbox.url}/i/oauth2/authorize?" in done.err
-    assert "no browser came" in done.error
+    assert "No redirect to" in done.error
 
 
 def test_a_connection_from_the_environment_is_not_written_past(commands, sandbox):
     value = json.dumps({"conn_type": "xchat", "host": sandbox.url, "login": PUBLIC_CLIENT_ID, "password": "old"})
     done = commands.login(sandbox, "--conn-id", "shadow", AIRFLOW_CONN_SHADOW=value)
-    assert "comes from the environment variable AIRFLOW_CONN_SHADOW, which wins over" in done.error
+    assert "comes from the environment variable AIRFLOW_CONN_SHADOW, which overrides" in done.error
     assert "--print" in done.error
     assert commands.visited == "" and commands.stored("shadow") is None
     printed = commands.login(sandbox, "--conn-id", "shadow", "--print", "env", AIRFLOW_CONN_SHADOW=value)
@@ -320,7 +323,7 @@ def test_without_a_database(environment, sandbox, take_port, tmp_path):
         assert "airflow db migrate" in err and "Traceback" not in err
     assert "Going on without looking" in said
     connection = json.loads(printed)
-    settings = ConnectionSettings.of(_Connection(connection))
+    settings = ConnectionSettings.from_connection(_Connection(connection))
     assert settings.grant is not None and settings.base_url == sandbox.url
 
 
@@ -336,7 +339,7 @@ class _Connection:
 def test_a_registered_redirect_uri_that_is_not_this_one(commands):
     with running_sandbox(clients=[Client("strict-app", redirect_uris=("https://app.example/back",))]) as registered:
         done = commands.login(registered, "--client-id", "strict-app", "--timeout", "1")
-        assert "this redirect URI must stand in X's developer portal exactly like this" in done.error
+        assert "redirect URI with those in X's developer portal" in done.error
 
 
 def test_without_a_command_it_lists_them(commands):

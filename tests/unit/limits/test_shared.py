@@ -104,7 +104,7 @@ def test_nothing_is_sent_before_the_reset(limited):
         for _ in range(5):
             hook.get_conversation(GROUP)
         for _ in range(3):
-            with pytest.raises(XChatRateLimitError, match="was not sent: The limit resets at") as caught:
+            with pytest.raises(XChatRateLimitError, match="was not sent: The rate limit resets at") as caught:
                 hook.get_conversation(GROUP)
     assert caught.value.nothing_sent
     assert caught.value.retry_at == caught.value.reset_at

@@ -27,8 +27,13 @@ GOOD = {
     ChatConversationUpdatedSensor: {"conversation_id": "g1", "updated_since": datetime(2026, 3, 2, tzinfo=UTC)},
 }
 WRONG = [
-    (GetChatConversationOperator, "conversation_id", "the board room", "conversation_id is 'the board room' (str)"),
-    (GetChatConversationOperator, "conversation_id", ["g1"], "conversation_id is ['g1'] (list)"),
+    (
+        GetChatConversationOperator,
+        "conversation_id",
+        "the board room",
+        "Invalid conversation_id 'the board room' (str)",
+    ),
+    (GetChatConversationOperator, "conversation_id", ["g1"], "Invalid conversation_id ['g1'] (list)"),
     (GetChatConversationOperator, "chat_conversation_fields", ["group_nmae"], "did you mean 'group_name'?"),
     (GetChatConversationOperator, "chat_conversation_fields", "type,id", "did you mean ['type', 'id']?"),
     (
@@ -37,21 +42,31 @@ WRONG = [
         {"type", "{{ x }}", "clr"},
         "chat_conversation_fields has",
     ),
-    (GetChatConversationOperator, "expansions", "['member_id']", "expansions has 'member_id'"),
-    (GetChatConversationOperator, "user_fields", ("nmae",), "user_fields has 'nmae'"),
-    (GetChatConversationOperator, "deadline", "soon", "deadline is 'soon' (str)"),
-    (GetChatConversationOperator, "rate_limit_wait", -1, "rate_limit_wait is -1 (int)"),
-    (GetChatConversationsOperator, "conversation_ids", "g1", "conversation_ids is 'g1' (str); expected a list"),
-    (GetChatConversationsOperator, "conversation_ids", ["{{ x }}", "g1", "x"], "conversation_ids has 'x' (str) in it"),
-    (GetChatConversationsOperator, "conversation_ids", "['x']", "conversation_ids has 'x' (str) in it"),
-    (GetChatConversationsOperator, "max_concurrency", 0, "max_concurrency is 0 (int)"),
-    (GetChatConversationsOperator, "fail_on", "some", "fail_on is 'some' (str)"),
-    (MarkConversationReadOperator, "conversation_id", "g", "conversation_id is 'g' (str)"),
-    (MarkConversationReadOperator, "seen_until_sequence_id", "12ab", "seen_until_sequence_id is '12ab' (str)"),
-    (RefreshXChatTokenOperator, "min_remaining", "soon", "min_remaining is 'soon' (str)"),
-    (ChatConversationUpdatedSensor, "conversation_id", 1.5, "conversation_id is 1.5 (float)"),
-    (ChatConversationUpdatedSensor, "updated_since", "yesterday", "updated_since is 'yesterday' (str)"),
-    (ChatConversationUpdatedSensor, "chat_conversation_fields", ["clr"], "chat_conversation_fields has 'clr'"),
+    (GetChatConversationOperator, "expansions", "['member_id']", "Unknown names in expansions: 'member_id'"),
+    (GetChatConversationOperator, "user_fields", ("nmae",), "Unknown names in user_fields: 'nmae'"),
+    (GetChatConversationOperator, "deadline", "soon", "Invalid deadline 'soon' (str)"),
+    (GetChatConversationOperator, "rate_limit_wait", -1, "Invalid rate_limit_wait -1 (int)"),
+    (GetChatConversationsOperator, "conversation_ids", "g1", "Invalid conversation_ids 'g1' (str): expected a list"),
+    (
+        GetChatConversationsOperator,
+        "conversation_ids",
+        ["{{ x }}", "g1", "x"],
+        "Invalid ids in conversation_ids: 'x' (str)",
+    ),
+    (GetChatConversationsOperator, "conversation_ids", "['x']", "Invalid ids in conversation_ids: 'x' (str)"),
+    (GetChatConversationsOperator, "max_concurrency", 0, "Invalid max_concurrency 0 (int)"),
+    (GetChatConversationsOperator, "fail_on", "some", "Invalid fail_on 'some' (str)"),
+    (MarkConversationReadOperator, "conversation_id", "g", "Invalid conversation_id 'g' (str)"),
+    (MarkConversationReadOperator, "seen_until_sequence_id", "12ab", "Invalid seen_until_sequence_id '12ab' (str)"),
+    (RefreshXChatTokenOperator, "min_remaining", "soon", "Invalid min_remaining 'soon' (str)"),
+    (ChatConversationUpdatedSensor, "conversation_id", 1.5, "Invalid conversation_id 1.5 (float)"),
+    (ChatConversationUpdatedSensor, "updated_since", "yesterday", "Invalid updated_since 'yesterday' (str)"),
+    (
+        ChatConversationUpdatedSensor,
+        "chat_conversation_fields",
+        ["clr"],
+        "Unknown names in chat_conversation_fields: 'clr'",
+    ),
 ]
 
 
@@ -94,7 +109,7 @@ def test_names_that_are_allowed():
     fields = {"chat_conversation_fields": ["newer"]}
     for allowed in (["newer"], "['newer']", "{{ params.x }}", ["{{ params.x }}"]):
         GetChatConversationOperator(task_id="t", conversation_id="g1", allow_unknown=allowed, **fields)
-    with pytest.raises(XChatInputError, match="chat_conversation_fields has 'newer'"):
+    with pytest.raises(XChatInputError, match="Unknown names in chat_conversation_fields: 'newer'"):
         GetChatConversationOperator(task_id="t", conversation_id="g1", allow_unknown=["other"], **fields)
 
 
@@ -119,7 +134,7 @@ def test_mapped_tasks_are_checked_when_they_run():
     with DAG("d", schedule=None):
         mapped = GetChatConversationOperator.partial(task_id="t", deadline=5).expand(conversation_id=["g1", "x"])
     assert mapped.unmap({"conversation_id": "g1"}).conversation_id == "g1"
-    with pytest.raises(XChatInputError, match="task 't': conversation_id is 'x'"):
+    with pytest.raises(XChatInputError, match="task 't': Invalid conversation_id 'x'"):
         mapped.unmap({"conversation_id": "x"})
 
 

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_xchat.bulk.checkpoint import progress_of
-from airflow_provider_xchat.bulk.fetcher import ManyConversations
+from airflow_provider_xchat.bulk.checkpoint import open_checkpoint
+from airflow_provider_xchat.bulk.fetcher import ConversationFetcher
 from airflow_provider_xchat.connection import ConnectionSettings
 from airflow_provider_xchat.hooks.xchat import XChatHook
 from airflow_provider_xchat.operators.xchat import GetChatConversationOperator
@@ -65,8 +65,8 @@ def sandbox(monkeypatch):
 
 def many(hook, state):
     ti = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1)
-    progress = progress_of({"ti": ti, "task_state_store": state}, None)
-    return ManyConversations(hook, {}, progress, keep_answers=True, try_number=1)
+    progress = open_checkpoint({"ti": ti, "task_state_store": state}, None)
+    return ConversationFetcher(hook, {}, progress, keep_answers=True, try_number=1)
 
 
 class State(dict):
@@ -123,7 +123,7 @@ def test_no_refresh_begins_once_the_task_has_ended(sandbox, monkeypatch, tmp_pat
     }
     fields = {"conn_type": "xchat", "host": sandbox.url, "login": PUBLIC_CLIENT_ID, "password": grant.access_token}
     monkeypatch.setenv("AIRFLOW_CONN_XCHAT_DEFAULT", json.dumps({**fields, "extra": extra}))
-    key = ConnectionSettings.of(XChatHook.get_connection("xchat_default")).grant.key
+    key = ConnectionSettings.from_connection(XChatHook.get_connection("xchat_default")).grant.key
     waiting = threading.Event()
 
     async def fetch():

@@ -46,7 +46,7 @@ def test_a_variable_that_cannot_be_used_is_named(wire, monkeypatch, name, value)
     connect(monkeypatch, wire.url)
     monkeypatch.setenv(name, value)
     for ask in (lambda: XChatHook().get_conversation("1"), lambda: asyncio.run(asked()), lambda: refreshed(wire.url)):
-        with pytest.raises(XChatInputError, match=rf"^the environment variable {name} .*; expected .*") as caught:
+        with pytest.raises(XChatInputError, match=rf"^Invalid .*environment variable {name} .*: expected .*") as caught:
             ask()
         assert "pass-word" not in str(caught.value)
     good, message = XChatHook().test_connection()
@@ -134,7 +134,7 @@ def test_a_private_ca_that_the_connection_names(certificate, tmp_path, monkeypat
         connect(monkeypatch, url, verify=str(verify))
         with XChatHook() as hook:
             assert hook.get_conversation("1") == asyncio.run(asked()) == {"data": []}
-        assert XChatHook().test_connection() == (True, "X knows the token.")
+        assert XChatHook().test_connection() == (True, "X accepts the token.")
         assert refreshed(url, str(verify)).access_token == "new"
 
 
@@ -171,7 +171,7 @@ def test_a_verify_that_cannot_be_used_is_named(wire, tmp_path, monkeypatch, cont
         verify.write_bytes(content)
     connect(monkeypatch, wire.url, verify=str(verify))
     expected = (
-        rf"^connection '.*' has verify '{verify}' in its extra, which .*; expected the path of a file or a folder"
+        rf"^connection '.*' has an invalid verify '{verify}' in its extra .*: expected the path of a file or folder"
     )
     asks = (
         lambda: XChatHook().get_conversation("1"),
@@ -183,7 +183,7 @@ def test_a_verify_that_cannot_be_used_is_named(wire, tmp_path, monkeypatch, cont
             ask()
     good, message = XChatHook().test_connection()
     assert not good
-    assert message.startswith(f"connection 'xchat_default' has verify '{verify}'")
+    assert message.startswith(f"connection 'xchat_default' has an invalid verify '{verify}'")
     assert wire.requests == []
 
 
@@ -191,7 +191,7 @@ def test_a_verify_that_cannot_be_used_is_named(wire, tmp_path, monkeypatch, cont
 def test_https_for_a_server_that_speaks_http(monkeypatch, mode):
     with serving() as (server, url):
         connect(monkeypatch, url)
-        with pytest.raises(XChatConnectionError, match=r"does not speak TLS\. Was http:// left out") as caught:
+        with pytest.raises(XChatConnectionError, match=r"does not speak TLS\. Check the scheme") as caught:
             XChatHook().get_conversation("1") if mode == "sync" else asyncio.run(asked())
         assert caught.value.nothing_sent
         assert server.connected == 1
@@ -199,5 +199,5 @@ def test_https_for_a_server_that_speaks_http(monkeypatch, mode):
 
 def test_a_connection_that_is_not_there(monkeypatch):
     monkeypatch.delenv("AIRFLOW_CONN_XCHAT_DEFAULT", raising=False)
-    with pytest.raises(XChatError, match=r"there is no connection 'xchat_default'.* To sign in for one: xchat login"):
+    with pytest.raises(XChatError, match=r"Connection 'xchat_default' not found .* To sign in: xchat login"):
         XChatHook().get_conversation("1")

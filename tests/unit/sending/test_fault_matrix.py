@@ -229,11 +229,11 @@ def test_every_row_of_the_document_is_tested():
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_reset_that_x_did_not_send_is_not_told_as_one(results, operation):
     said = str(results["429, blind", operation, "sync"].error)
-    assert "X gave no reset time that can be right, so nothing is sent before 20" in said
+    assert "X sent no plausible reset time; the next request is sent at 20" in said
     assert "resets at" not in said
-    assert "The limit resets at 20" in str(results["429, far", operation, "sync"].error)
+    assert "The rate limit resets at 20" in str(results["429, far", operation, "sync"].error)
     capped = str(results["429, usage-capped", operation, "sync"].error)
-    assert "The monthly usage cap of the app's account with X is reached" in capped
+    assert "The app's account has reached its monthly usage cap" in capped
     assert "wait for the next month" in capped
 
 

@@ -65,7 +65,7 @@ def test_a_refresh_token_alone_is_enough(sandbox, connect, call):
 
 def test_a_static_token_is_never_refreshed(sandbox, connect, call):
     connect(sandbox, sandbox.grant(expires_in=0), refresh_token=None)
-    with pytest.raises(XChatAuthError, match="Put a new token into"):
+    with pytest.raises(XChatAuthError, match="Set a new token as"):
         call()
     assert (statuses(sandbox), sandbox.token_requests()) == ([401], [])
 

@@ -10,10 +10,10 @@ from airflow_provider_xchat.hooks.xchat import XChatHook
 from airflow_provider_xchat.tokens.endpoint import TokenEndpoint
 from xchat_sandbox import PUBLIC_CLIENT_ID
 
-UNKNOWN = "The next task refreshes it; this test does not, so it cannot tell whether the sign-in is still good."
+UNKNOWN = "The next task refreshes it; this test does not, so it cannot check whether the sign-in is still valid."
 EXPIRED = (True, f"The access token has expired. {UNKNOWN}")
 REFUSED = (True, f"X refuses the access token: it has expired or was revoked. {UNKNOWN}")
-KNOWN = (True, "X knows the token.")
+KNOWN = (True, "X accepts the token.")
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_sign_in_that_was_revoked(sandbox, connect, test_it):
     TokenEndpoint(sandbox.url, PUBLIC_CLIENT_ID).revoke(grant.refresh_token)
     good, message = test_it()
     assert not good
-    assert "although it has not expired yet: somebody may have revoked the sign-in" in message
+    assert "before its expiry: the sign-in may have been revoked" in message
     assert message.endswith("To sign in again: xchat login --conn-id xchat_default")
 
 
@@ -108,5 +108,5 @@ def test_messages_name_the_connection_that_is_tested(sandbox, connect, monkeypat
     monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", os.environ["AIRFLOW_CONN_XCHAT_DEFAULT"])
     good, message = XChatHook(conn_id).test_connection()
     assert not good
-    assert f"Put a new token into the password of connection '{named}'" in message
+    assert f"Set a new token as the password of connection '{named}'" in message
     assert message.endswith(f"xchat login --conn-id {named} --client-id CLIENT_ID")

@@ -113,6 +113,6 @@ def test_killed_between_the_answer_and_the_save(sandbox, run_fleet, connection_j
         (said,) = fleet.call((1, "xchat"))
     assert said.startswith("XChatAuthError: X answered 400 to POST /2/oauth2/token: invalid_request: ")
     assert said.endswith(
-        "The refresh token was used up, revoked or has expired. To sign in again: xchat login --conn-id xchat"
+        "The refresh token is used up, revoked or expired. To sign in again: xchat login --conn-id xchat"
     )
     assert grant.refresh_token not in said

@@ -32,7 +32,7 @@ def test_members_of_a_later_version_are_ignored():
     ],
 )  # fmt: skip
 def test_what_is_no_token_is_refused_and_not_shown(text):
-    with pytest.raises(ValueError, match="it is") as caught:
+    with pytest.raises(ValueError, match="its value is") as caught:
         Token.from_json(text)
     assert "secret" not in str(caught.value)
 

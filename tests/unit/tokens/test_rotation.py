@@ -167,7 +167,7 @@ def test_a_dead_refresh_token(rotating, error):
         assert (statuses(sandbox), caught.value.status, caught.value.conn_id) == ([400], 400, "the_conn")
     said = str(caught.value)
     assert said.startswith(f"X answered 400 to POST /2/oauth2/token: {error}: ")
-    assert said.endswith(f"The refresh token was used up, revoked or has expired. {SIGN_IN}")
+    assert said.endswith(f"The refresh token is used up, revoked or expired. {SIGN_IN}")
 
 
 def test_a_dead_refresh_token_of_which_somebody_saves_the_next(sandbox, rotating, store, key_of):
@@ -191,7 +191,7 @@ def test_a_dead_refresh_token_of_which_somebody_saves_the_next(sandbox, rotating
 @pytest.mark.parametrize("status", [400, 401])
 def test_a_client_that_x_does_not_take(sandbox, rotating, wire, status):
     wire.says(status, {"error": "invalid_client", "error_description": "Who is that?"})
-    with pytest.raises(XChatAuthError, match=r"invalid_client: Who is that.*the client secret: correct them.*login"):
+    with pytest.raises(XChatAuthError, match=r"invalid_client: Who is that.*client secret: correct them.*login"):
         rotating(sandbox.grant(expires_in=0), url=wire.url).current()
 
 
@@ -309,7 +309,7 @@ class TestOutcomeUnknown:
 
     def test_nobody_listens(self, sandbox, rotating):
         with pytest.raises(
-            XChatConnectionError, match=r"no whole answer to POST /2/oauth2/token from http.*: ConnectError"
+            XChatConnectionError, match=r"no complete response to POST /2/oauth2/token from http.*: ConnectError"
         ):
             rotating(sandbox.grant(expires_in=0), url="http://127.0.0.1:1").current()
 

@@ -44,12 +44,12 @@ async def test_raises_after_too_many_in_a_row(watch, sandbox, capfd):
     sandbox.change_conversation(GROUP, updated_at=NO_TIME)
     watcher = watch(conversation_id=GROUP, max_failures=3)
     began = time.monotonic()
-    with pytest.raises(XChatAnswerError, match=r"updated_at 'on a fine day' .*; expected a time in ISO 8601"):
+    with pytest.raises(XChatAnswerError, match=r"updated_at 'on a fine day' .*: expected a time in ISO 8601"):
         await watcher.until(lambda: False)
     assert count(sandbox) == 3
     assert time.monotonic() - began > 0.1 + 0.2  # it doubles
     said = capfd.readouterr().out
-    assert (said.count("next try at"), said.count("giving up after 3 failures in a row")) == (2, 1)
+    assert (said.count("next request at"), said.count("giving up after 3 consecutive failures")) == (2, 1)
 
 
 async def test_a_success_starts_the_count_again(watch, sandbox):
@@ -84,7 +84,7 @@ async def test_what_lasts_is_raised_at_once(watch, sandbox, conversation_id, err
 
 async def test_says_why_a_direct_conversation_cannot_be_waited_for(watch):
     watcher = watch(conversation_id=DIRECT)
-    with pytest.raises(XChatInputError, match=r"its type is 'direct'.*of groups only"):
+    with pytest.raises(XChatInputError, match=r"of type 'direct' has no updated_at.*only for groups"):
         await watcher.until(lambda: False)
 
 
@@ -154,10 +154,10 @@ async def test_a_rate_limit_is_waited_for_and_no_failure(watch, connect):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"conversation_id": "a group of mine"}, "conversation_id is 'a group of mine'"),
-        ({"conversation_id": GROUP, "updated_since": "yesterday"}, "updated_since is 'yesterday'"),
-        ({"conversation_id": GROUP, "poll_interval": 0}, "poll_interval is 0"),
-        ({"conversation_id": GROUP, "poll_interval": -1}, "poll_interval is -1"),
+        ({"conversation_id": "a group of mine"}, "Invalid conversation_id 'a group of mine'"),
+        ({"conversation_id": GROUP, "updated_since": "yesterday"}, "Invalid updated_since 'yesterday'"),
+        ({"conversation_id": GROUP, "poll_interval": 0}, "Invalid poll_interval 0"),
+        ({"conversation_id": GROUP, "poll_interval": -1}, "Invalid poll_interval -1"),
         ({"conversation_id": GROUP, "chat_conversation_fields": "group_name"}, "expected a list of names"),
     ],
 )
@@ -211,14 +211,14 @@ async def test_max_failures_may_be_a_text(watch, sandbox):
 
 @pytest.mark.parametrize("given", ["many", 0, 1.5])
 def test_max_failures_that_is_no_count_is_refused_when_the_file_is_parsed(given):
-    with pytest.raises(XChatInputError, match="max_failures is"):
+    with pytest.raises(XChatInputError, match="Invalid max_failures"):
         ChatConversationUpdatedTrigger(conversation_id=GROUP, max_failures=given)
-    with pytest.raises(XChatInputError, match="max_failures is"):
+    with pytest.raises(XChatInputError, match="Invalid max_failures"):
         ChatConversationUpdatedSensor(task_id="wait", conversation_id=GROUP, updated_since=LONG_AGO, max_failures=given)
 
 
 def test_a_deferrable_sensor_without_an_interval_is_refused_before_any_request(sandbox):
-    with pytest.raises(XChatInputError, match="poke_interval is 0"):
+    with pytest.raises(XChatInputError, match="Invalid poke_interval 0"):
         ChatConversationUpdatedSensor(
             task_id="wait", conversation_id=GROUP, updated_since=LONG_AGO, poke_interval=0, deferrable=True
         )

@@ -12,7 +12,7 @@ from airflow.triggers.shared_stream import SharedStreamManager
 from xchat_client.known_values import KNOWN_VALUES
 
 from airflow_provider_xchat.triggers.shared_hooks import SharedHook
-from airflow_provider_xchat.triggers.updates import fields_to_ask_for
+from airflow_provider_xchat.triggers.updates import fields_to_request
 from airflow_provider_xchat.triggers.xchat import ChatConversationUpdatedTrigger
 from xchat_sandbox import GROUP_ID as GROUP
 
@@ -170,4 +170,4 @@ def test_each_trigger_has_a_variable_of_its_own():
 
 
 def test_asks_for_what_the_document_lists():
-    assert set(fields_to_ask_for(None)) <= set(KNOWN_VALUES["get_chat_conversation"]["chat_conversation_fields"])
+    assert set(fields_to_request(None)) <= set(KNOWN_VALUES["get_chat_conversation"]["chat_conversation_fields"])

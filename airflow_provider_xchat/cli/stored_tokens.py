@@ -1,4 +1,4 @@
-"""The latest token of a connection, where tasks keep it."""
+"""The latest token of a connection in its token store."""
 
 from __future__ import annotations
 
@@ -8,38 +8,39 @@ from contextlib import contextmanager
 from airflow_provider_xchat.connection import ConnectionSettings
 from airflow_provider_xchat.exceptions import XChatError, XChatTokenStoreError
 from airflow_provider_xchat.sending.factory import rotating_tokens
+from airflow_provider_xchat.tokens.lease import lease_key
 from airflow_provider_xchat.tokens.model import Token
-from airflow_provider_xchat.tokens.stores import token_store
+from airflow_provider_xchat.tokens.stores import make_token_store
 
-__all__ = ["forget_tokens", "latest_token"]
+__all__ = ["delete_tokens", "latest_token"]
 
 
 def latest_token(settings: ConnectionSettings, conn_id: str) -> Token:
     """
-    Read the latest token, and change nothing.
+    Load the latest token, and change nothing.
 
-    :param settings: what the connection says
+    :param settings: the settings of the connection
     :param conn_id: its id, for messages
-    :return: the store's; the connection's when it has none
-    :raises XChatError: when the store cannot be made or read
+    :return: the store's token; the connection's if the store has none
+    :raises XChatError: when the store cannot be created or read
     """
     with _store_errors():
         tokens = rotating_tokens(settings, conn_id)
         return Token(settings.access_token) if tokens is None else tokens.stored()
 
 
-def forget_tokens(settings: ConnectionSettings) -> None:
+def delete_tokens(settings: ConnectionSettings) -> None:
     """
-    Remove what the store has of a sign-in that is over.
+    Delete the token of a sign-in and its lease from the token store.
 
-    :param settings: what the connection said
-    :raises XChatError: when the store cannot be made or written
+    :param settings: the settings of the connection
+    :raises XChatError: when the store cannot be created or written
     """
     if settings.grant is None:
         return
     with _store_errors():
-        store = token_store(settings.store, settings.store_kwargs)
-        for key in (settings.grant.key, f"{settings.grant.key}_lease"):
+        store = make_token_store(settings.store, settings.store_kwargs)
+        for key in (settings.grant.key, lease_key(settings.grant.key)):
             store.delete(key)
 
 
@@ -49,5 +50,5 @@ def _store_errors() -> Iterator[None]:
         yield
     except XChatError:
         raise
-    except Exception as error:  # noqa: BLE001  a user's store may raise anything, with a secret in its text
+    except Exception as error:  # noqa: BLE001  a user's store may raise anything, and the text may contain a secret
         raise XChatTokenStoreError(f"the token store cannot be used: {type(error).__name__}") from None
