@@ -42,15 +42,18 @@ def signalled_when(happened, do=_raise):
 
     def watch():
         while not happened():
-            time.sleep(0.005)
+            if over.wait(0.005):
+                return
         signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
 
+    over = threading.Event()
     before = signal.signal(signal.SIGUSR1, lambda *_: do())
     watching = threading.Thread(target=watch)
     watching.start()
     try:
         yield
     finally:
+        over.set()
         watching.join()
         signal.signal(signal.SIGUSR1, before)
 
@@ -66,7 +69,7 @@ def sandbox(monkeypatch):
 def many(hook, state):
     ti = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1)
     progress = open_checkpoint({"ti": ti, "task_state_store": state}, None)
-    return ConversationFetcher(hook, {}, progress, keep_answers=True, try_number=1)
+    return ConversationFetcher(hook, {}, progress, keep_results=True, try_number=1)
 
 
 class State(dict):
