@@ -36,7 +36,7 @@ def test_it_writes_a_connection_that_works(commands, sandbox):
     assert abs(stored["extra"]["expires_at"] - time.time() - 7200) < 60
     assert commands.works("new")
     assert stored["port"] == 0  # for the Test button of Airflow 3.3.1 and 3.3.2
-    assert "Go back to the terminal" in commands.visited
+    assert "The sign-in continues in the terminal" in commands.visited
 
 
 def test_a_connection_that_is_there_needs_no_other_argument(commands, sandbox, take_port):
@@ -226,7 +226,7 @@ def test_a_wrong_secret(commands, sandbox):
         ({"kind": "drop-before"}, "no complete response to POST /2/oauth2/token"),
         ({"kind": "body", "body": "<html>"}, "Check the API URL"),
         ({"kind": "status", "status": 503}, "X answered 503"),
-        ({"kind": "answer", "remove": ["access_token"]}, "no access token that can be used"),
+        ({"kind": "answer", "remove": ["access_token"]}, "no valid access token"),
     ],
 )
 def test_a_token_endpoint_that_fails(commands, sandbox, fault, said):
@@ -291,7 +291,7 @@ def test_a_secret_on_the_command_line_is_refused_and_not_repeated(commands, sand
 
 def test_no_browser_to_open(commands, sandbox):
     done = commands.login(sandbox, "--timeout", "1", BROWSER="/nowhere/browser", PATH="/nowhere", DISPLAY="")
-    assert "No browser could be opened here: open the URL above yourself" in done.err
+    assert "Cannot open a browser: open the URL above yourself" in done.err
     assert f"{sandbox.url}/i/oauth2/authorize?" in done.err
     assert "No redirect to" in done.error
 
@@ -321,7 +321,7 @@ def test_without_a_database(environment, sandbox, take_port, tmp_path):
     for err in (status, login):
         assert "xchat: error: the Airflow database cannot be read (no such table: connection)" in err
         assert "airflow db migrate" in err and "Traceback" not in err
-    assert "Going on without looking" in said
+    assert "An existing connection is ignored" in said
     connection = json.loads(printed)
     settings = ConnectionSettings.from_connection(_Connection(connection))
     assert settings.grant is not None and settings.base_url == sandbox.url

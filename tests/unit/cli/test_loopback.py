@@ -27,7 +27,7 @@ def test_the_redirect_is_given_whole_and_leaves_no_trace(base, capfd):
         assert listener.wait_for_redirect(5) == f"{base}/callback?state=a%20b&code=sEcret"
     assert answer.status_code == 200 and answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store" and answer.headers["referrer-policy"] == "no-referrer"
-    assert "Go back to the terminal" in answer.text and "sEcret" not in answer.text
+    assert "The sign-in continues in the terminal" in answer.text and "sEcret" not in answer.text
     assert capfd.readouterr() == ("", "")
 
 

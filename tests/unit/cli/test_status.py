@@ -130,7 +130,7 @@ def test_logout_revokes_and_removes(commands, sandbox, rotated):
     }  # fmt: skip
     assert commands.variables() == before
     assert "has no password" in commands.xchat("status", "--conn-id", conn_id).error
-    assert "signed out already" in commands.xchat("logout", "--conn-id", conn_id).out
+    assert "already signed out" in commands.xchat("logout", "--conn-id", conn_id).out
     assert commands.login(sandbox, "--conn-id", conn_id).status == 0
     assert commands.works(conn_id)
 
@@ -173,7 +173,7 @@ def test_logout_names_those_who_lose_their_token_too(commands, sandbox):
     commands.login(sandbox, "--conn-id", "first")
     stored = commands.stored("first")
     commands.store("second", **{name: stored[name] for name in ("host", "login", "password", "extra")})
-    assert "same sign-in, which is over: second" in commands.xchat("logout", "--conn-id", "first").err
+    assert "same sign-in, which is revoked: second" in commands.xchat("logout", "--conn-id", "first").err
 
 
 def test_both_ways_to_call_it(environment, sandbox):

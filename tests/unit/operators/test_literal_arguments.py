@@ -40,7 +40,7 @@ WRONG = [
         GetChatConversationOperator,
         "chat_conversation_fields",
         {"type", "{{ x }}", "clr"},
-        "chat_conversation_fields has",
+        "Unknown names in chat_conversation_fields",
     ),
     (GetChatConversationOperator, "expansions", "['member_id']", "Unknown names in expansions: 'member_id'"),
     (GetChatConversationOperator, "user_fields", ("nmae",), "Unknown names in user_fields: 'nmae'"),

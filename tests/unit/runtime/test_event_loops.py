@@ -7,7 +7,6 @@ import json
 import signal
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from types import SimpleNamespace
 

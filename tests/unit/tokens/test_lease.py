@@ -162,7 +162,7 @@ def test_who_cannot_read_what_was_saved_stops_at_once(register):
         def save(self, key, value):
             saved.append(value)
 
-    with pytest.raises(XChatTokenStoreUnusableError, match="k_lease was saved, and there is nothing to be read"):
+    with pytest.raises(XChatTokenStoreUnusableError, match="k_lease was saved and cannot be read"):
         Lease(AnotherTeam(), "k").held(always).__enter__()
     assert len(saved) == 1
 

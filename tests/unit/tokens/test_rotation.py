@@ -400,7 +400,7 @@ class TestStoreDown:
     def test_a_store_that_holds_something_else(self, sandbox, rotating, store, key_of, text):
         grant = sandbox.grant(expires_in=0)
         store.save(key_of(grant), text)
-        with pytest.raises(XChatTokenStoreError, match=r"has no token under xchat_token_\w{32}: it is"):
+        with pytest.raises(XChatTokenStoreError, match=r"has no token under xchat_token_\w{32}: its value is"):
             rotating(grant).current()
         assert statuses(sandbox) == []
 
