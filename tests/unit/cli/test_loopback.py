@@ -79,7 +79,7 @@ def test_a_page_elsewhere_cannot_end_the_sign_in(base):
     with LoopbackListener(f"{base}/callback", lambda state: state == "mine") as listener:
         for query in ("code=1", "code=1&state=", "error=access_denied&state=other", "code=1&state=mine&state=other"):
             answer = httpx.get(f"{base}/callback?{query}")
-            assert (answer.status_code, "another sign-in" in answer.text) == (400, True)
+            assert (answer.status_code, "different sign-in" in answer.text) == (400, True)
         with pytest.raises(XChatSignInError, match="No redirect to"):
             listener.wait_for_redirect(0.01)
         httpx.get(f"{base}/callback?code=2&state=mine")
