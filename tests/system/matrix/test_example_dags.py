@@ -81,7 +81,7 @@ def test_a_token_is_refreshed(beside):
 def test_a_group_that_has_changed_is_not_waited_for(beside):
     run = beside.runs["updated"]
     assert len(run.lines) == 1
-    assert run.tasks["tell"].returned == "On call was updated at 2100-01-01T00:00:00.000Z"
+    assert run.tasks["report"].returned == "On call was updated at 2100-01-01T00:00:00.000Z"
 
 
 def test_a_change_is_waited_for_in_a_trigger(beside):
@@ -89,4 +89,4 @@ def test_a_change_is_waited_for_in_a_trigger(beside):
     # Asked for by the sensor, and by the trigger until it has changed.
     assert len(run.lines) >= 3
     assert set(run.lines) == {"GET /2/chat/conversations/g9100000000000000001"}
-    assert run.tasks["tell"].returned.startswith("Generated group 1 was updated at")
+    assert run.tasks["report"].returned.startswith("Generated group 1 was updated at")
