@@ -7,19 +7,7 @@ from typing import Any
 from airflow_provider_xchat.api.inputs import checked_names
 from airflow_provider_xchat.exceptions import XChatInputError
 
-__all__ = ["checked_known_names", "known_names"]
-
-
-def known_names(operation: str, argument: str) -> list[str]:
-    """
-    Return the names that the document lists for a query parameter.
-
-    :param operation: the name of the operation's generated module
-    :param argument: the name of the parameter
-    """
-    from xchat_client.known_values import KNOWN_VALUES  # data only: DAG files may import it
-
-    return KNOWN_VALUES[operation].get(argument) or []
+__all__ = ["checked_known_names"]
 
 
 def checked_known_names(operation: str, argument: str, value: Any, allow_unknown: Any = None) -> list[str]:

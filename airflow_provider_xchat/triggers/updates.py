@@ -9,25 +9,37 @@ from typing import Any
 from airflow_provider_xchat.advice import problems_text
 from airflow_provider_xchat.api.answers import problems_of
 from airflow_provider_xchat.api.inputs import checked_names, utc_datetime
-from airflow_provider_xchat.api.known_names import known_names
 from airflow_provider_xchat.exceptions import XChatAnswerError, XChatInputError
 
 __all__ = ["fields_to_request", "updated_at"]
 
 _UPDATED_AT = "updated_at"
 
+# Not all fields of X's document: only those that all of its versions list, as X may refuse a newer one, and no lists of
+# ids, as X bills each user that an expansion adds.
+_DEFAULT_FIELDS = (
+    "created_at",
+    "group_avatar_url",
+    "group_name",
+    "id",
+    "is_muted",
+    "screen_capture_blocking_enabled",
+    "screen_capture_detection_enabled",
+    "type",
+    _UPDATED_AT,
+)
+
 
 def fields_to_request(names: Any) -> list[str]:
     """
     Return the fields to request, with the time of the last update.
 
-    :param names: a list of names, a text that contains one, or None for all fields
+    :param names: a list of names, a text that contains one, or None for the default fields
     :return: the names; unknown ones are refused when they are sent
     :raises XChatInputError: when it is not a list of names
     """
     fields = checked_names("chat_conversation_fields", names, None)
-    # Fields are free of charge, other than expansions.
-    return sorted({*(fields or known_names("get_chat_conversation", "chat_conversation_fields")), _UPDATED_AT})
+    return sorted({*(fields or _DEFAULT_FIELDS), _UPDATED_AT})
 
 
 def updated_at(result: Mapping[str, Any]) -> datetime:

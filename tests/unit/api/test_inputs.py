@@ -15,6 +15,7 @@ from airflow_provider_xchat.api.inputs import (
     checked_sequence_id,
 )
 from airflow_provider_xchat.exceptions import XChatInputError
+from airflow_provider_xchat.triggers.updates import fields_to_request
 
 KNOWN = frozenset({"id", "type", "member_ids", "updated_at"})
 
@@ -193,7 +194,8 @@ NEWER_FIELDS = [
 
 
 @pytest.mark.contract
-def test_names_of_newer_documents_are_accepted():
+def test_names_of_newer_documents_are_accepted_and_never_sent_by_default():
     asked = calls.get_conversation("1", NEWER_FIELDS, user_fields=["subscriber_count"])
     assert asked.arguments == {"chat_conversation_fields": NEWER_FIELDS, "user_fields": ["subscriber_count"]}
     assert calls.get_conversation("1").arguments == {}
+    assert not set(NEWER_FIELDS) & set(fields_to_request(None))
