@@ -78,7 +78,7 @@ class RateLimitHeaders:
         headers = dict(headers.items())  # read up to ten times; httpx searches its list each time
         limit, left = _count(headers.get("x-rate-limit-limit")), _count(headers.get("x-rate-limit-remaining"))
         resets_at = _moment(headers, _RESET, now, MAX_WAIT_SECONDS)
-        days = list(_days(headers, now))
+        days = _days(headers, now)
         closed = [day.resets_at for day in days if day.left == 0]
         used_up = left == 0 or (refused and left is None)
         if used_up and resets_at is not None:

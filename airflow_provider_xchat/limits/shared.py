@@ -210,12 +210,12 @@ class Reservation:
 
     def _update_in_memory(self, headers: Mapping[str, str]) -> bool:
         """Update the window of this process alone, where no other process needs to know; return whether it did."""
-        if self._is_in_flight:
-            return False
         now = time.time()
+        if self._is_in_flight or not self._store.window.has_plenty(now):
+            return False
         read = RateLimitHeaders.from_headers(headers, now, refused=False)
         window = self._store.window.updated(read, now, refused=False)
-        if not (self._store.window.has_plenty(now) and window.has_plenty(now)):
+        if not window.has_plenty(now):
             return False
         self._store.window = window
         return True

@@ -109,7 +109,6 @@ class GetChatConversationsOperator(ConversationFieldsOperator):
         """
         from airflow.providers.common.compat.sdk import AirflowFailException
 
-        from airflow_provider_xchat.api.inputs import checked_choice, checked_count, checked_list
         from airflow_provider_xchat.bulk.checkpoint import open_checkpoint
         from airflow_provider_xchat.bulk.fetcher import ConversationFetcher
         from airflow_provider_xchat.bulk.output_files import check_own_output, checked_output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 from xchat_client import Client
 from xchat_client.client import BearerToken
 
@@ -22,20 +23,15 @@ __all__ = ["make_sender", "rotating_tokens", "secrets_of", "static_client"]
 
 def static_client(settings: ConnectionSettings, conn_id: str, access_token: str | None) -> Client:
     """
-    Make a client that sends one token, whatever X says to it.
+    Make a client with a token that is not refreshed.
 
-    :param settings: what the connection says
+    :param settings: the settings of the connection
     :param conn_id: its id, for messages
     :param access_token: the token
     :return: the client
-    :raises XChatInputError: when it cannot be a token, or the settings for certificates or proxies cannot be used
+    :raises XChatInputError: when the token, or a setting for certificates or proxies, is invalid
     """
-    auth = _bearer(access_token or "")
-    context = ssl_context(settings.verify, conn_id)
-    client = Client(settings.base_url, auth=auth, timeout=settings.timeout, verify_ssl=context)
-    with proxy_errors():
-        client.get_httpx_client()
-    return client
+    return _make_client(settings, conn_id, _bearer(access_token or ""))
 
 
 def make_sender(settings: ConnectionSettings, conn_id: str, *, deadline: float, rate_limit_wait: float) -> Sender:
@@ -51,15 +47,8 @@ def make_sender(settings: ConnectionSettings, conn_id: str, *, deadline: float, 
     """
     tokens = rotating_tokens(settings, conn_id)
     auth = None if tokens is None else XChatAuth(tokens)
-    # One context for all that are made of this client: reading the certificates takes a tenth of a second.
-    client = Client(
-        settings.base_url,
-        auth=auth or _bearer(settings.access_token or ""),
-        timeout=settings.timeout,
-        verify_ssl=ssl_context(settings.verify, conn_id),
-    )
-    with proxy_errors():
-        enforce_deadlines(client.get_httpx_client())
+    client = _make_client(settings, conn_id, auth or _bearer(settings.access_token or ""))
+    enforce_deadlines(client.get_httpx_client())
     # Connections with the same sign-in share their limits.
     account = settings.access_token if settings.grant is None else settings.grant.key
     limits = SharedLimits(f"{settings.base_url} {account}")
@@ -70,11 +59,11 @@ def make_sender(settings: ConnectionSettings, conn_id: str, *, deadline: float, 
 
 def secrets_of(settings: ConnectionSettings, tokens: RotatingTokens | None) -> Secrets:
     """
-    Return the secrets that requests of a connection may hold.
+    Return the secrets in the requests of a connection.
 
-    :param settings: what the connection says
-    :param tokens: its tokens; None for a static one
-    :return: a function that lists them, so that no list of attributes shows them
+    :param settings: the settings of the connection
+    :param tokens: its tokens; None for a static token
+    :return: a function that returns them, so that no list of attributes shows them
     """
     static = [settings.access_token or ""]
     return (lambda: static) if tokens is None else tokens.secrets
@@ -82,12 +71,12 @@ def secrets_of(settings: ConnectionSettings, tokens: RotatingTokens | None) -> S
 
 def rotating_tokens(settings: ConnectionSettings, conn_id: str) -> RotatingTokens | None:
     """
-    Give the tokens of a connection that has a refresh token.
+    Return the tokens of a connection with a refresh token.
 
-    :param settings: what the connection says
+    :param settings: the settings of the connection
     :param conn_id: its id, for messages
     :return: None for a static token
-    :raises XChatInputError: when the access token or the token store cannot be one
+    :raises XChatInputError: when the access token or the token store is invalid
     """
     if settings.grant is None:
         return None
@@ -102,6 +91,15 @@ def rotating_tokens(settings: ConnectionSettings, conn_id: str) -> RotatingToken
         verify=settings.verify,
         secrets=stores.secrets_of(settings.store_kwargs),
     )
+
+
+def _make_client(settings: ConnectionSettings, conn_id: str, auth: httpx.Auth) -> Client:
+    # One SSL context, also for copies of the client: reading the certificates takes a tenth of a second.
+    context = ssl_context(settings.verify, conn_id)
+    client = Client(settings.base_url, auth=auth, timeout=settings.timeout, verify_ssl=context)
+    with proxy_errors():
+        client.get_httpx_client()
+    return client
 
 
 def _bearer(access_token: str) -> BearerToken:

@@ -37,6 +37,7 @@ from airflow_provider_xchat.exceptions import (
     XChatServerError,
 )
 from airflow_provider_xchat.limits.headers import retry_after
+from airflow_provider_xchat.limits.shared import Reset
 from airflow_provider_xchat.sending.client_pool import ClientPool
 from airflow_provider_xchat.sending.deadline import ends_at as ends_reads_at
 
@@ -191,6 +192,8 @@ class _Outcome:
     def __init__(self, call: Call, answer: Answer) -> None:
         self._call = call
         self._answer = answer
+        #: set by the sender for a refusal
+        self.reset = Reset()
         self._error: XChatError | None = None
         self._result: dict[str, Any] = {}
         try:
@@ -209,8 +212,6 @@ class _Outcome:
     def reports_limit(self) -> bool:
         """Whether the response is one of X's, and not an error of a proxy."""
         return self._error is None or self.is_refusal or "x-rate-limit-remaining" in self._answer.headers
-
-    reset: Any = None
 
     def result(self, began: float, level: int = logging.INFO) -> dict[str, Any]:
         """Return the result or raise the error."""
