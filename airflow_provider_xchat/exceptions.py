@@ -255,8 +255,7 @@ class XChatRateLimitError(XChatAPIError):
     """
     The rate limit is exhausted: X returned 429, or the request was not sent because X would.
 
-    ``retry_at`` is the time of the next request; None when X has refused for long without a reset time, and waiting is
-    of no use.
+    ``retry_at`` is the time of the next request; None when X has refused for 15 minutes without a reset time.
     """
 
     #: whether the request was held back

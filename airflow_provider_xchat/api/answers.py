@@ -127,7 +127,7 @@ def read_conversation(answer: Answer, request: str) -> dict[str, Any]:
     Read the response of getChatConversation.
 
     The JSON is returned unchanged, except that ``data`` is always a list. X's documents have an array up to version
-    2.166 and a single object since 2.167; X may leave ``data`` out when there is none.
+    2.166 and a single object since 2.167; X may send no ``data``.
 
     :param answer: the HTTP response
     :param request: method and path of the request, for messages
@@ -274,7 +274,7 @@ def request_id_of(headers: Mapping[str, str]) -> str | None:
     Return the id of a request at X or at the proxy in front of it; neither header is documented.
 
     :param headers: the headers of the response; their names ignore case
-    :return: the id, at most 100 characters; None when there is none
+    :return: the id, at most 100 characters; None when no header has one
     """
     for name in ("x-transaction-id", "x-request-id", "cf-ray"):
         if text := headers.get(name):

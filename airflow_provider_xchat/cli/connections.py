@@ -133,7 +133,7 @@ def find(conn_id: str) -> FoundConnection | None:
     Look up a connection in all sources of Airflow, in the same order.
 
     :param conn_id: its id
-    :return: the connection; None when there is none
+    :return: the connection; None if no source has it
     :raises XChatError: when a source cannot be read
     :raises XChatInputError: when the id is invalid, or the connection has another type
     """
@@ -163,7 +163,7 @@ def get(conn_id: str) -> FoundConnection:
     :param conn_id: its id
     :return: the connection
     :raises XChatError: as in :func:`find`
-    :raises XChatInputError: also when there is none
+    :raises XChatInputError: as in :func:`find`, and when no source has the connection
     """
     found = find(conn_id)
     if found is None:

@@ -126,7 +126,7 @@ def scopes_of(text: str) -> tuple[str, ...]:
 
     :param text: the scopes, separated by spaces or commas
     :return: the scopes without duplicates
-    :raises XChatInputError: when there is none, or an invalid one
+    :raises XChatInputError: when the text has no scope, or an invalid one
     """
     scopes = tuple(dict.fromkeys(text.replace(",", " ").split()))
     if not scopes or not all(_SCOPE.fullmatch(scope) for scope in scopes):

@@ -145,7 +145,7 @@ def _number(text: Any) -> float | None:
 
 
 def _moment(headers: Mapping[str, str], name: str, now: float, longest: float) -> float | None:
-    """Return a time of X's clock as one of ours; None when there is none that lies ahead."""
+    """Convert a time of X's clock to our clock; None if the header is missing, invalid or in the past."""
     moment = _number(headers.get(name))
     if moment is None:
         return None

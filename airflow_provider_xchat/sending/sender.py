@@ -99,7 +99,7 @@ class Sender:
 
     def send(self, call: Call) -> dict[str, Any]:
         """
-        Send a call until it succeeds, or another attempt is of no use.
+        Send a call; retry transient errors.
 
         :param call: the call
         :return: the response's JSON

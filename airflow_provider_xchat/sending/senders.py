@@ -55,7 +55,7 @@ class Senders:
         self._make = make
         self._of_threads: _Made | None = None
         self._replaced: list[Sender] = []
-        # Threads may each run an event loop, and sockets of one loop are of no use in another.
+        # Threads may each run an event loop, and a loop cannot use the sockets of another one.
         self._of_loops: dict[asyncio.AbstractEventLoop, _LoopSenders] = {}
 
     def send(self, call: Call) -> dict[str, Any]:

@@ -40,7 +40,8 @@ class ChatConversationUpdatedSensor(EndsWhenKilled, BaseSensorOperator):
 
     :param conversation_id: the id of a group; X does not report updates of other conversations (templated)
     :param updated_since: succeed if it was updated after this time; a datetime or a text in ISO 8601 (templated)
-    :param chat_conversation_fields: fields of the conversation; all of them by default (templated)
+    :param chat_conversation_fields: fields of the conversation; by default those that all versions of X's document
+        list (templated)
     :param xchat_conn_id: id of a connection of type ``xchat`` (templated)
     :param max_failures: how many consecutive requests may fail while the sensor is deferred
     :param deferrable: whether to poke once in the worker, then wait in the triggerer; ``[operators]

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 # Errors that may pass. After some of them it is unknown whether X has rotated the token.
 _TRANSIENT = (XChatAnswerError, XChatConnectionError, XChatServerError, XChatTokenStoreError)
 
-#: retry delays for a refresh with an unknown outcome once the old access token is of no use
+#: retry delays for a refresh with an unknown outcome once the old access token has expired or was refused
 RETRY_DELAYS_SECONDS = (1.0, 4.0)
 #: longest wait for the token endpoint's rate limit; for a longer one, the task is rescheduled
 MAX_PAUSE_SECONDS = 10.0
@@ -97,7 +97,7 @@ class RotatingTokens:
         """
         Return the token at hand, without any I/O.
 
-        :return: None when there is none, or it is time to refresh it
+        :return: None if no token was loaded yet, or it is time to refresh it
         """
         token = self._known
         if token is None or (token.is_due(self._jitter) and not self._is_postponed(token)):
@@ -173,7 +173,7 @@ class RotatingTokens:
                     pause = max(POSTPONE_SECONDS, _requested_pause(error))
                     self._postponed_until = time.monotonic() + pause
                     return reason.token
-                # X may have rotated the token, and the response was lost. The old access token is of no use any more,
+                # X may have rotated the token, and the response was lost. The old access token is not usable,
                 # so nothing is lost by another try.
                 if delay is None or is_usable or not _is_transient(error):
                     raise

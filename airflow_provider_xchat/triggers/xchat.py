@@ -48,7 +48,8 @@ class ChatConversationUpdatedTrigger(BaseEventTrigger):
         15 minutes
     :param xchat_conn_id: id of a connection of type ``xchat``
     :param once: whether to end after the first event and save nothing, for a deferred task
-    :param chat_conversation_fields: fields of the conversation; all of them by default
+    :param chat_conversation_fields: fields of the conversation; by default those that all versions of X's document
+        list
     :param polled_at: when the task has polled last, so that the first request can wait; ISO 8601
     :param longest_interval: the interval doubles with each request up to this one (seconds); 0 for a constant interval
     """
@@ -72,7 +73,7 @@ class ChatConversationUpdatedTrigger(BaseEventTrigger):
             self.updated_since = None if updated_since is None else checked_moment("updated_since", updated_since)
             self.poll_interval = _checked_interval(poll_interval)
             self.max_failures = checked_count("max_failures", max_failures)
-            # None is kept, so that the trigger's identity does not depend on the fields in X's document.
+            # None is kept, so that the trigger's identity does not depend on the default fields of this version.
             given = chat_conversation_fields is not None
             self.chat_conversation_fields = fields_to_request(chat_conversation_fields) if given else None
             self.polled_at = None if polled_at is None else checked_moment("polled_at", polled_at)
